@@ -1,0 +1,17 @@
+"""DCGAN (Radford et al. 2015) on the 60,000 training images of MNIST."""
+
+from imggen.experiment import DataConfig, Experiment
+from imggen.methods.dcgan import DCGAN, Config
+from imggen.train import TrainConfig
+
+experiment = Experiment(
+    slug="dcgan-mnist",
+    title="DCGAN on MNIST",
+    method=DCGAN,
+    settings=Config(),
+    data=DataConfig(name="mnist"),
+    train=TrainConfig(steps=12_000, batch_size=128, precision="bf16", ema_halflife_images=100_000),
+)
+
+if __name__ == "__main__":
+    experiment.main()

@@ -1,0 +1,21 @@
+"""VAE (Kingma and Welling 2013) on MNIST with two latent dimensions, to see the whole manifold."""
+
+from imggen.experiment import DataConfig, Experiment
+from imggen.methods.vae import VAE, Config
+from imggen.train import TrainConfig
+
+STEPS = 60_000
+
+experiment = Experiment(
+    slug="vae-mnist-2d",
+    title="VAE with two latents on MNIST",
+    method=VAE,
+    settings=Config(
+        z_dim=2, hidden=(360, 360), activation="silu", lr=2e-3, lr_final=1e-5, lr_steps=STEPS
+    ),
+    data=DataConfig(name="mnist"),
+    train=TrainConfig(steps=STEPS, batch_size=100, ema_halflife_images=200_000, log_steps=200),
+)
+
+if __name__ == "__main__":
+    experiment.main()

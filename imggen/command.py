@@ -1,0 +1,50 @@
+"""How every command of imggen ends: 0, one sentence and 2, or 75 to be started again."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import warnings
+from collections.abc import Callable
+from typing import NoReturn
+
+import torch
+
+from imggen.errors import Interrupted, UserError
+
+BAD_INPUT = 2
+TRY_AGAIN = 75
+"""EX_TEMPFAIL: the run saved a checkpoint and wants to be started again."""
+
+
+def run_command(command: Callable[[], int | None]) -> NoReturn:
+    """Runs `command` and exits with its code; what a person can mend becomes one sentence."""
+    warnings.showwarning = _show_warning
+    try:
+        code = command() or 0
+    except UserError as error:
+        code = _say(str(error))
+    except Interrupted as error:
+        print(error, file=sys.stderr)
+        code = TRY_AGAIN
+    except KeyboardInterrupt:
+        code = 130
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+            raise
+        code = _say(
+            f"Can't write {error.filename or 'a file'} ({error.strerror}): make room or choose "
+            "another folder; the files written before are whole."
+        )
+    except torch.OutOfMemoryError as error:
+        code = _say(f"The device ran out of memory: try a smaller --train.batch-size ({error}).")
+    sys.exit(code)
+
+
+def _say(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def _show_warning(message: Warning | str, category: type, *_: object) -> None:
+    print(f"warning: {message}", file=sys.stderr)

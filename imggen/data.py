@@ -1,0 +1,270 @@
+"""Datasets as one uint8 tensor in memory."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import pickle
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imggen.errors import UserError
+
+DOWNLOAD_TIMEOUT_SECONDS = 20
+SPLITS = ("train", "test", "all")
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+DIGITS_TEST = 360
+"""The last 360 of scikit-learn's 1,797 digits are the test split (its own order, 20 %)."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """A dataset's split: `pixels` uint8 (N, C, H, W), `labels` int64 (N,) or None."""
+
+    name: str
+    split: str
+    pixels: Tensor
+    labels: Tensor | None
+    classes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        channels, height, width = self.pixels.shape[1:]
+        return channels, height, width
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hexadecimal SHA-256 of the pixels' bytes in (N, C, H, W) order."""
+        return hashlib.sha256(self.pixels.contiguous().numpy().data).hexdigest()
+
+    def subset(self, index: Tensor | slice) -> Images:
+        """The images (and labels) at `index`."""
+        labels = None if self.labels is None else self.labels[index]
+        return replace(self, pixels=self.pixels[index], labels=labels)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """uint8 [0, 255] -> float32 [-1, 1]."""
+    return pixels.float() / 127.5 - 1
+
+
+def to_uint8(x: Tensor) -> Tensor:
+    """float [-1, 1] -> uint8 [0, 255], rounded to the nearest and clamped."""
+    return ((x.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def data_root(root: Path | None = None) -> Path:
+    """The folder that holds datasets: the argument, else $IMGGEN_DATA, else the user's cache."""
+    if root is not None:
+        return Path(root).expanduser()
+    if os.environ.get("IMGGEN_DATA"):
+        return Path(os.environ["IMGGEN_DATA"]).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "imggen"
+
+
+def load(name: str, split: str = "train", root: Path | None = None) -> Images:
+    """A split of a dataset by name; `all` is train followed by test.
+
+    Raises: UserError for an unknown name or split, and for missing or damaged files.
+    """
+    if name not in DATASETS:
+        close = difflib.get_close_matches(name, DATASETS, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise UserError(f"Unknown dataset {name!r}: choose one of {', '.join(DATASETS)}.{hint}")
+    if split not in SPLITS:
+        raise UserError(f"Unknown split {split!r} of {name}: choose train, test or all.")
+    if name == "folder":
+        if root is None:
+            raise UserError("The dataset 'folder' needs its path: give it with --data.root DIR.")
+        return read_images(Path(root), split)
+    if split == "all":
+        return concatenate(load(name, "train", root), load(name, "test", root))
+    return DATASETS[name](data_root(root), split)
+
+
+def concatenate(first: Images, second: Images) -> Images:
+    """Two splits of the same dataset as one, called `all`."""
+    labels = None
+    if first.labels is not None and second.labels is not None:
+        labels = torch.cat([first.labels, second.labels])
+    return replace(
+        first, split="all", pixels=torch.cat([first.pixels, second.pixels]), labels=labels
+    )
+
+
+def digits(root: Path, split: str) -> Images:
+    """1,797 hand-written digits of 8x8 pixels (UCI, in scikit-learn): 0..16 scaled to 0..255."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    part = slice(None, -DIGITS_TEST) if split == "train" else slice(-DIGITS_TEST, None)
+    pixels = np.rint(bunch.images[part] * (255 / 16)).astype(np.uint8)
+    labels = torch.from_numpy(bunch.target[part].astype(np.int64))
+    return Images("digits", split, torch.from_numpy(pixels)[:, None], labels, _names("0123456789"))
+
+
+def _names(values: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(str(value) for value in values)
+
+
+def _torchvision(name: str, class_name: str) -> Callable[[Path, str], Images]:
+    """A loader through torchvision's class, in its own layout below the root."""
+
+    def loader(root: Path, split: str) -> Images:
+        from torchvision import datasets
+
+        arguments = {"split": split} if class_name == "SVHN" else {"train": split == "train"}
+        kind = getattr(datasets, class_name)
+        dataset = _open_or_download(name, kind, root, arguments)
+        pixels = torch.as_tensor(dataset.data)
+        labels = torch.as_tensor(dataset.labels if class_name == "SVHN" else dataset.targets)
+        if pixels.ndim == 3:
+            pixels = pixels[:, None]
+        elif class_name == "CIFAR10":
+            pixels = pixels.permute(0, 3, 1, 2)
+        if len(pixels) != len(labels):
+            raise UserError(f"{name} in {root} has {len(pixels)} images and {len(labels)} labels.")
+        classes = _names(getattr(dataset, "classes", range(10)))
+        return Images(name, split, pixels.contiguous(), labels.to(torch.int64), classes)
+
+    loader.__doc__ = f"torchvision.datasets.{class_name} at (root, split)."
+    return loader
+
+
+def _open_or_download(name: str, kind: Any, root: Path, arguments: dict[str, Any]) -> Any:
+    damaged = (ValueError, EOFError, AssertionError, KeyError, pickle.UnpicklingError, TypeError)
+    try:
+        return kind(root, download=False, **arguments)
+    except RuntimeError as missing:
+        reason: Exception = missing
+    except (OSError, *damaged) as error:
+        raise _corrupt(name, root, error) from error
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_SECONDS)
+    try:
+        return kind(root, download=True, **arguments)
+    except (OSError, RuntimeError) as error:
+        reason = error
+    except damaged as error:
+        raise _corrupt(name, root, error) from error
+    finally:
+        socket.setdefaulttimeout(timeout)
+    raise UserError(
+        f"{name} is not (or not whole) in {root} and torchvision could not download it "
+        f"({' '.join(str(reason).split())}): put its files there in torchvision's layout, or name "
+        "another folder with --data.root or IMGGEN_DATA; --data.name digits needs no download."
+    ) from reason
+
+
+def _corrupt(name: str, root: Path, error: Exception) -> UserError:
+    return UserError(
+        f"The files of {name} in {root} are truncated or corrupt ({' '.join(str(error).split())}): "
+        "delete them to have them downloaded again, or copy whole ones there."
+    )
+
+
+def read_images(path: Path, split: str = "all") -> Images:
+    """Images of a folder (with its sub-folder `split` if it has one) or a .npy / .npz file.
+
+    Raises: UserError when the path is missing, holds no images, mixed sizes or unreadable files.
+    """
+    if path.is_dir():
+        return read_folder(path / split if (path / split).is_dir() else path, split)
+    if path.is_file() and path.suffix in (".npy", ".npz"):
+        return read_array(path, split)
+    if path.is_file():
+        raise UserError(f"{path} is no folder, .npy or .npz file: give one of these.")
+    raise UserError(f"{path} does not exist: give a folder of images, a .npy or a .npz file.")
+
+
+def read_folder(path: Path, split: str = "all") -> Images:
+    """All images below a folder, sorted by path; first-level sub-folders are the classes.
+
+    Grey images stay grey when all are; else all become RGB.
+
+    Raises: UserError when there is none, when sizes differ, or when one is unreadable.
+    """
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not files:
+        raise UserError(f"{path} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+    arrays = [_read_image(file) for file in files]
+    for file, array in zip(files, arrays, strict=True):
+        if array.shape[:2] != arrays[0].shape[:2]:
+            (h, w), (h0, w0) = array.shape[:2], arrays[0].shape[:2]
+            raise UserError(
+                f"Images of different sizes: {file} is {w}x{h} and {files[0]} is {w0}x{h0}: "
+                "resize them to one size first."
+            )
+    if any(array.ndim == 3 for array in arrays):
+        arrays = [a if a.ndim == 3 else np.repeat(a[..., None], 3, axis=2) for a in arrays]
+    pixels = torch.from_numpy(np.stack(arrays))
+    pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2).contiguous()
+    parents = [file.relative_to(path).parts[:-1] for file in files]
+    if not all(parents):
+        return Images(str(path), split, pixels, None)
+    classes = sorted({parts[0] for parts in parents})
+    labels = torch.tensor([classes.index(parts[0]) for parts in parents])
+    return Images(str(path), split, pixels, labels, tuple(classes))
+
+
+def _read_image(file: Path) -> np.ndarray:
+    """uint8 (H, W) for a grey image, (H, W, 3) for any other."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            return np.asarray(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(
+            f"{file} can't be read as an image ({error}): remove or repair it."
+        ) from error
+
+
+def read_array(path: Path, split: str = "all") -> Images:
+    """uint8 images (N, H, W), (N, H, W, 1) or (N, H, W, 3) from .npy or the first array of .npz.
+
+    Raises: UserError for another shape or type, or a file that is no array.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        array = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
+    except (OSError, ValueError, EOFError, IndexError, KeyError) as error:
+        raise UserError(f"{path} can't be read as a numpy array ({error}).") from error
+    except Exception as error:  # zipfile.BadZipFile and zlib.error of a damaged .npz
+        raise UserError(f"{path} is truncated or corrupt ({error}).") from error
+    if array.dtype != np.uint8:
+        raise UserError(f"{path} holds {array.dtype} values: images must be uint8, 0 to 255.")
+    if array.ndim == 4 and array.shape[-1] in (1, 3) and len(array):
+        pixels = torch.from_numpy(array).permute(0, 3, 1, 2).contiguous()
+    elif array.ndim == 3 and len(array):
+        pixels = torch.from_numpy(array)[:, None].contiguous()
+    else:
+        raise UserError(
+            f"{path} has shape {array.shape}: images must be (N, H, W) or (N, H, W, 3)."
+        )
+    return Images(str(path), split, pixels, None)
+
+
+DATASETS: dict[str, Callable[[Path, str], Images]] = {
+    "digits": digits,
+    "mnist": _torchvision("mnist", "MNIST"),
+    "fashion_mnist": _torchvision("fashion_mnist", "FashionMNIST"),
+    "kmnist": _torchvision("kmnist", "KMNIST"),
+    "svhn": _torchvision("svhn", "SVHN"),
+    "cifar10": _torchvision("cifar10", "CIFAR10"),
+    "folder": read_images,
+}

@@ -1,0 +1,89 @@
+"""Several processes as one: torchrun, SLURM or none; gradients averaged explicitly.
+
+Parameters are not wrapped. Each rank computes its own gradients and `average_gradients` reduces
+them in one flat buffer, so penalties and several backward passes a step need nothing special.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's place among `size` processes."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes files and prints."""
+        return self.rank == 0
+
+
+def read_environment() -> World:
+    """The world that torchrun (RANK, WORLD_SIZE) or srun (SLURM_PROCID, SLURM_NTASKS) describes."""
+    environ = os.environ
+    if "RANK" in environ and "WORLD_SIZE" in environ:
+        keys = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    elif "SLURM_PROCID" in environ and "SLURM_STEP_ID" in environ:
+        keys = ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
+    else:
+        return World()
+    rank, size, local_rank = (int(environ.get(key, default)) for key, default in zip(keys, "010"))
+    return World(rank, size, local_rank)
+
+
+def connect(device: torch.device) -> World:
+    """Joins the process group when there is more than one process."""
+    world = read_environment()
+    if world.size > 1 and not dist.is_initialized():
+        os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
+        os.environ.setdefault("MASTER_PORT", "29500")
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, rank=world.rank, world_size=world.size)
+    return world
+
+
+def disconnect() -> None:
+    """Leaves the process group, if there is one."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def average_gradients(parameters: Sequence[Tensor], world: World) -> None:
+    """Replaces each `.grad` by its mean over the ranks; a missing gradient counts as zero."""
+    if world.size == 1:
+        return
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    flat = torch.cat([g.reshape(-1) for g in gradients])
+    dist.all_reduce(flat)
+    flat /= world.size
+    for parameter, gradient, mean in zip(
+        parameters, gradients, flat.split([g.numel() for g in gradients]), strict=True
+    ):
+        parameter.grad = gradient.copy_(mean.view_as(gradient))
+
+
+def any_rank(flags: Sequence[bool], device: torch.device, world: World) -> list[bool]:
+    """For each flag, whether it is set on at least one rank."""
+    if world.size == 1:
+        return list(flags)
+    votes = torch.tensor(flags, dtype=torch.int32, device=device)
+    dist.all_reduce(votes)
+    return [bool(vote) for vote in votes.tolist()]
+
+
+def broadcast_buffers(module: nn.Module, world: World) -> None:
+    """Gives every rank the buffers of rank 0 (batch-norm statistics drift apart otherwise)."""
+    if world.size > 1:
+        for buffer in module.buffers():
+            dist.broadcast(buffer, src=0)

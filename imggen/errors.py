@@ -1,0 +1,12 @@
+"""The one exception whose message is written for the person at the keyboard."""
+
+
+class UserError(Exception):
+    """Bad input, said in one sentence: what was wrong, what was expected, what to do.
+
+    Commands print the sentence on stderr and exit with code 2, without a traceback.
+    """
+
+
+class Interrupted(Exception):
+    """The run was asked to stop (SIGTERM, SIGUSR1, Ctrl-C), saved a checkpoint and can resume."""

@@ -1,0 +1,158 @@
+"""Tensors to PNG, GIF and SVG. Knows no model."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import imageio.v3 as iio
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+
+PADDING = 2
+BACKGROUND = 255
+# Mid-tones with at least 3:1 contrast on both a white and a near-black page.
+COLOURS = ("#3d7ff0", "#d9622b", "#1f9d6b", "#b0559f", "#8f7a12")
+INK = "#7b8190"
+
+
+def image_grid(pixels: Tensor, columns: int, scale: int = 1, padding: int = PADDING) -> Pixels:
+    """Tiles uint8 images (N, C, H, W) row by row on white: (rows·H', columns·W', 3), N padded.
+
+    `scale` repeats each pixel; no interpolation, so that what is seen is what was generated.
+    """
+    n, channels, height, width = pixels.shape
+    rows = math.ceil(n / columns)
+    images = pixels.repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
+    height, width = height * scale, width * scale
+    grid = np.full(
+        (rows * (height + padding) + padding, columns * (width + padding) + padding, 3),
+        BACKGROUND,
+        dtype=np.uint8,
+    )
+    for i, image in enumerate(images.permute(0, 2, 3, 1).cpu().numpy()):
+        top = padding + (i // columns) * (height + padding)
+        left = padding + (i % columns) * (width + padding)
+        grid[top : top + height, left : left + width] = image
+    return grid
+
+
+def png(image: Pixels) -> bytes:
+    """PNG bytes of an image (H, W, 3); grey ones are stored with one channel."""
+    buffer = io.BytesIO()
+    iio.imwrite(buffer, _thin(image), extension=".png", optimize=True)
+    return buffer.getvalue()
+
+
+def gif(frames: Sequence[Pixels], seconds: float, hold_last: float = 0.0) -> bytes:
+    """An endless GIF of frames (H, W, 3) that lasts `seconds`, plus `hold_last` on the last frame.
+
+    Grey frames keep 32 levels, which the eye can't tell from 256 here and which compress well.
+    """
+    each = 1000 * seconds / len(frames)
+    durations = [each] * (len(frames) - 1) + [each + 1000 * hold_last]
+    buffer = io.BytesIO()
+    stack = [_quantise(_thin(frame)) for frame in frames]
+    iio.imwrite(buffer, stack, extension=".gif", duration=durations, loop=0, optimize=True)
+    return buffer.getvalue()
+
+
+def _thin(image: Pixels) -> Pixels:
+    grey = (image[..., :1] == image).all()
+    return np.ascontiguousarray(image[..., 0]) if grey else image
+
+
+def _quantise(image: Pixels, levels: int = 32) -> Pixels:
+    if image.ndim == 3:
+        return image
+    step = 255 / (levels - 1)
+    return np.rint(np.rint(image / step) * step).astype(np.uint8)
+
+
+def slerp(start: Tensor, end: Tensor, t: float) -> Tensor:
+    """Spherical interpolation between rows of (N, d), at fraction t in [0, 1] of the angle.
+
+    Straight lines pass near the centre, where a Gaussian in many dimensions has no mass (White
+    2016, arXiv:1609.04468). Norms are interpolated linearly; parallel rows fall back to a line.
+    """
+    norm_start, norm_end = start.norm(dim=1, keepdim=True), end.norm(dim=1, keepdim=True)
+    cosine = (start * end).sum(dim=1, keepdim=True) / (norm_start * norm_end).clamp_min(1e-12)
+    angle = cosine.clamp(-1, 1).acos()
+    sine = angle.sin()
+    straight = sine < 1e-6
+    safe = torch.where(straight, torch.ones_like(sine), sine)
+    weight_start = torch.where(
+        straight, torch.full_like(sine, 1 - t), ((1 - t) * angle).sin() / safe
+    )
+    weight_end = torch.where(straight, torch.full_like(sine, t), (t * angle).sin() / safe)
+    direction = weight_start * start / norm_start.clamp_min(1e-12)
+    direction = direction + weight_end * end / norm_end.clamp_min(1e-12)
+    return direction * ((1 - t) * norm_start + t * norm_end)
+
+
+def walk(points: Tensor, steps: int) -> list[Tensor]:
+    """Closed spherical walk through points (K, N, d): K·steps latents (N, d), evenly eased."""
+    latents = []
+    for i in range(len(points)):
+        start, end = points[i], points[(i + 1) % len(points)]
+        for j in range(steps):
+            # Cosine easing: the walk rests a moment at each point that was drawn.
+            latents.append(slerp(start, end, 0.5 - 0.5 * math.cos(math.pi * j / steps)))
+    return latents
+
+
+def curves(rows: Sequence[dict[str, float]], panels: dict[str, Sequence[str]], batch: int) -> bytes:
+    """SVG of training statistics against images seen, legible on light and dark pages.
+
+    `panels` maps a y-axis label to the statistics drawn in it.
+    """
+    # matplotlib takes 0.3 s to import: only those who draw curves pay for it.
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    style = {
+        "svg.hashsalt": "imggen",
+        "svg.fonttype": "path",
+        "font.size": 11,
+        "text.color": INK,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+    with plt.rc_context(style):
+        figure, axes = plt.subplots(
+            1, len(panels), figsize=(4.6 * len(panels), 3.2), layout="constrained", squeeze=False
+        )
+        seen = [row["step"] * batch / 1e6 for row in rows]
+        for axis, (label, names) in zip(axes[0], panels.items(), strict=True):
+            for name, colour in zip(names, COLOURS, strict=False):
+                values = np.array([row[name] for row in rows])
+                axis.plot(seen, values, color=colour, alpha=0.25, linewidth=0.8)
+                axis.plot(seen, smooth(values), color=colour, linewidth=1.8, label=name)
+            axis.set(xlabel="million images seen", ylabel=label)
+            axis.grid(color=INK, alpha=0.2, linewidth=0.6)
+            axis.legend(frameon=False, labelcolor=INK)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        plt.close(figure)
+    return buffer.getvalue()
+
+
+def smooth(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Centred moving mean over about a fortieth of the curve."""
+    half = max(1, len(values) // 80)
+    padded = np.pad(values, half, mode="edge")
+    return np.convolve(padded, np.full(2 * half + 1, 1 / (2 * half + 1)), mode="valid")

@@ -1,0 +1,184 @@
+r"""Deep convolutional generative adversarial networks.
+
+Alec Radford, Luke Metz, Soumith Chintala: *Unsupervised Representation Learning with Deep
+Convolutional Generative Adversarial Networks*, ICLR 2016,
+[arXiv:1511.06434](https://arxiv.org/abs/1511.06434).
+
+Two networks play the game of Goodfellow et al. (2014,
+[arXiv:1406.2661](https://arxiv.org/abs/1406.2661), Eq. 1). The generator \(G\) turns noise
+\(z\) into an image, the discriminator \(D\) gives the probability that an image is real:
+
+$$
+\min_G \max_D \;
+\mathbb{E}_{x \sim p_\text{data}} \big[\log D(x)\big] +
+\mathbb{E}_{z \sim p_z} \big[\log (1 - D(G(z)))\big]
+$$
+
+The generator's own loss is the non-saturating one of Goodfellow et al., section 3:
+it maximises \(\log D(G(z))\), whose gradient does not vanish while the discriminator is winning.
+
+What DCGAN adds is a recipe for the networks (section 3): no pooling, strided convolutions instead;
+batch normalisation nearly everywhere; no hidden fully connected layers; ReLU in the generator with
+a Tanh at its end; LeakyReLU in the discriminator; Adam with a smaller \(\beta_1\).
+
+## Departures from the paper
+
+- The pyramid ends where the image size stops being even: MNIST's 28 pixels start from a 7x7 map
+  and are doubled twice, where the paper starts from 4x4 and doubles four times up to 64 pixels.
+- `width` is the number of channels next to the image: 64 here by default, 128 in the paper's
+  Figure 1. Channels double at each level as there.
+- Samples come from an exponential moving average of the generator's weights, kept by the loop.
+  The paper samples from the last weights.
+- Batch normalisation sees the real and the generated half-batches separately, as in the authors'
+  released code. The paper does not say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Adam
+
+from imggen.methods import Batch, Minimize, Shape
+from imggen.nn import start_size
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of section 4, with the paper's values as defaults."""
+
+    z_dim: int = 100
+    """Dimension of the latent z, uniform on [-1, 1] (section 4.1, Figure 1)."""
+    width: int = 64
+    """Channels of the feature map next to the image (Figure 1 has 128)."""
+    lr: float = 2e-4
+    """Adam's learning rate (section 4)."""
+    beta1: float = 0.5
+    """Adam's first momentum (section 4: 0.9 made training oscillate)."""
+    leak: float = 0.2
+    """Negative slope of the discriminator's LeakyReLU (section 4)."""
+    init_std: float = 0.02
+    """Standard deviation of the initial weights (section 4)."""
+
+    @classmethod
+    def tiny(cls) -> Config:
+        """The smallest instance, for tests."""
+        return cls(z_dim=4, width=4)
+
+
+class Generator(nn.Module):
+    """z (N, z_dim) -> image (N, C, H, W) in [-1, 1], by fractionally strided convolutions."""
+
+    def __init__(self, config: Config, shape: Shape) -> None:
+        super().__init__()
+        channels, size, _ = shape
+        start, levels = start_size(size)
+        width = config.width * 2 ** (levels - 1)
+        layers: list[nn.Module] = [
+            nn.Unflatten(1, (config.z_dim, 1, 1)),
+            nn.ConvTranspose2d(config.z_dim, width, kernel_size=start, bias=False),
+        ]
+        for _ in range(levels - 1):
+            layers += [
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+                nn.ConvTranspose2d(width, width // 2, 4, stride=2, padding=1, bias=False),
+            ]
+            width //= 2
+        layers += [
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),
+            nn.Tanh(),
+        ]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z)
+
+
+class Discriminator(nn.Module):
+    """Image (N, C, H, W) -> float32 logit (N,) of being real, by strided convolutions."""
+
+    def __init__(self, config: Config, shape: Shape) -> None:
+        super().__init__()
+        channels, size, _ = shape
+        start, levels = start_size(size)
+        width = config.width
+        # No batch normalisation on D's input layer nor G's output layer (section 3).
+        layers: list[nn.Module] = [
+            nn.Conv2d(channels, width, 4, stride=2, padding=1),
+            nn.LeakyReLU(config.leak, inplace=True),
+        ]
+        for _ in range(levels - 1):
+            layers += [
+                nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(2 * width),
+                nn.LeakyReLU(config.leak, inplace=True),
+            ]
+            width *= 2
+        layers += [nn.Conv2d(width, 1, kernel_size=start), nn.Flatten(0)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).float()
+
+
+def initialise(module: nn.Module, std: float) -> None:
+    """Zero-centred normal weights (section 4); batch-norm scales are N(1, std)."""
+    for layer in module.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(layer.weight, mean=0.0, std=std)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, mean=1.0, std=std)
+            nn.init.zeros_(layer.bias)
+
+
+class DCGAN(nn.Module):
+    """The pair of networks, their two losses and their alternating steps."""
+
+    panels: ClassVar = {"loss (nats)": ("loss_D", "loss_G"), "D's belief": ("D_real", "D_fake")}
+
+    def __init__(self, config: Config, shape: Shape) -> None:
+        super().__init__()
+        self.config, self.shape = config, shape
+        self.G, self.D = Generator(config, shape), Discriminator(config, shape)
+        initialise(self, config.init_std)
+        betas = (config.beta1, 0.999)
+        self.opt_G = Adam(self.G.parameters(), lr=config.lr, betas=betas, fused=True)
+        self.opt_D = Adam(self.D.parameters(), lr=config.lr, betas=betas, fused=True)
+        self.optimizers = {"G": self.opt_G, "D": self.opt_D}
+
+    def training_step(self, batch: Batch, step: int, minimize: Minimize) -> dict[str, Tensor]:
+        x = batch.x
+        z = torch.rand(len(x), self.config.z_dim, device=x.device) * 2 - 1
+        x_fake = self.G(z)
+
+        logit_real, logit_fake = self.D(x), self.D(x_fake.detach())
+        # softplus(-l) = -log sigmoid(l): Eq. 1 of arXiv:1406.2661 on logits.
+        loss_D = F.softplus(-logit_real).mean() + F.softplus(logit_fake).mean()
+        minimize(loss_D, self.opt_D)
+
+        loss_G = F.softplus(-self.D(x_fake)).mean()
+        minimize(loss_G, self.opt_G)
+        return {
+            "loss_D": loss_D,
+            "loss_G": loss_G,
+            "D_real": logit_real.sigmoid().mean(),
+            "D_fake": logit_fake.sigmoid().mean(),
+        }
+
+    def latents(self, n: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(n, self.config.z_dim, generator=generator) * 2 - 1
+
+    def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.G(z)
+
+    def published_state(self) -> dict[str, Any]:
+        return {f"G.{name}": value for name, value in self.G.state_dict().items()}

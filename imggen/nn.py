@@ -1,0 +1,51 @@
+"""Building blocks that two or more papers use."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "softplus": nn.Softplus,
+    "silu": nn.SiLU,
+}
+
+
+def start_size(image_size: int) -> tuple[int, int]:
+    """Smallest feature map of a pyramid that halves `image_size`, and the number of halvings.
+
+    64 -> (4, 4), 32 -> (4, 3), 28 -> (7, 2), 8 -> (4, 1).
+
+    Raises: ValueError when the size is below 8 or odd, so that nothing can be halved.
+    """
+    size, levels = image_size, 0
+    while size % 2 == 0 and size > 4:
+        size, levels = size // 2, levels + 1
+    if levels == 0:
+        raise ValueError(f"image size {image_size} can't be halved: use an even size of 8 or more")
+    return size, levels
+
+
+def mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
+    """Fully connected layers `sizes[0] -> ... -> sizes[-1]`, the activation after all but the last."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers[:-1])
+
+
+def n_parameters(module: nn.Module) -> int:
+    """Number of trainable scalars."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def flat_size(shape: tuple[int, int, int]) -> int:
+    """Number of values in one image of shape (C, H, W)."""
+    channels, height, width = shape
+    return channels * height * width
+
+
+def to_unit(x: Tensor) -> Tensor:
+    """Maps pixels in [-1, 1] to [0, 1]."""
+    return (x + 1) / 2

@@ -1,0 +1,152 @@
+"""A run directory: what was asked, what happened, and what came out."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from imggen.errors import UserError
+from imggen.files import write_bytes, write_json
+
+PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "imageio", "safetensors")
+
+
+class RunDir:
+    """runs/<slug>: manifest.json, stats.jsonl, checkpoint.pt, weights.safetensors, log.txt, frames/."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest = path / "manifest.json"
+        self.stats = path / "stats.jsonl"
+        self.weights = path / "weights.safetensors"
+        self.frames = path / "frames"
+        self.log_file = path / "log.txt"
+
+    def create(self) -> None:
+        """Makes the folders.
+
+        Raises: UserError when the path is a file or not writable.
+        """
+        try:
+            self.frames.mkdir(parents=True, exist_ok=True)
+            probe = self.path / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UserError(
+                f"Can't write to the run directory {self.path} ({error.strerror}): choose another "
+                "one with --run-dir."
+            ) from error
+
+    def log(self, line: str) -> None:
+        """Prints a line and appends it to log.txt."""
+        print(line, flush=True)
+        with open(self.log_file, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def append_stats(self, row: dict[str, float]) -> None:
+        """Appends one JSON line to stats.jsonl."""
+        with open(self.stats, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def read_stats(self) -> list[dict[str, float]]:
+        """The rows of stats.jsonl; a last line cut by a crash is left out."""
+        rows = []
+        if self.stats.exists():
+            for line in self.stats.read_text(encoding="utf-8").splitlines():
+                try:
+                    rows.append(json.loads(line))
+                except json.JSONDecodeError:
+                    break
+        return rows
+
+    def rewind(self, step: int) -> None:
+        """Forgets rows and frames after `step`: they will be made again, the same."""
+        rows = [row for row in self.read_stats() if row["step"] <= step]
+        write_bytes(self.stats, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        for frame in self.frames.glob("step-*.png"):
+            if int(frame.stem.removeprefix("step-")) > step:
+                frame.unlink()
+
+    def read_manifest(self) -> dict[str, Any]:
+        """manifest.json.
+
+        Raises: UserError when it is missing or not JSON.
+        """
+        return read_json(self.manifest)
+
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        """Writes manifest.json atomically."""
+        write_json(self.manifest, manifest)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises: UserError when the file is missing, cut or not an object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist: is {path.parent} a finished run?") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read as JSON ({error}).") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path} holds no JSON object.")
+    return value
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """Commit and dirty flag of the checkout that holds `folder`; commit None outside git."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+
+
+def package_versions() -> dict[str, str]:
+    """Installed versions of the packages that numbers depend on."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def device_name(device: torch.device) -> str:
+    """What a reader calls the device: the GPU's name, or the processor's with its thread count."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [
+            line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
+        name = models[0].split(":", 1)[1].strip() if models else name
+    return f"{name}, {torch.get_num_threads()} threads"
+
+
+def command_line() -> str:
+    """The command that started this process, as one can type it again from the repository's root."""
+    program = Path(sys.argv[0])
+    root = Path(__file__).resolve().parents[1]
+    if program.resolve().is_relative_to(root):
+        program = program.resolve().relative_to(root)
+    return shlex.join(["python", str(program), *sys.argv[1:]])

@@ -1,0 +1,315 @@
+"""The only training loop.
+
+Step t is a pure function of (weights, optimizer state, seed, t, world size): the batch indexes a
+permutation seeded by (seed, epoch), and torch's generator is seeded by (seed, t, rank) before each
+step. So a run that was killed anywhere and started again ends with the same bits.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from imggen import checkpoint, distributed
+from imggen.data import Images, normalise
+from imggen.determinism import ImageOrder, derive_seed
+from imggen.errors import Interrupted, UserError
+from imggen.interrupt import StopSignals
+from imggen.methods import Batch, Method, Shape
+from imggen.progress import Progress
+from imggen.run import RunDir, device_name
+
+SYNC_STEPS = 10
+"""Stop signals, losses and checkpoint times are looked at every so many steps."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How long, how fast and how reproducibly to train."""
+
+    steps: int = 1000
+    """Training steps in all; asking a finished run for more goes on from where it ended."""
+    batch_size: int = 64
+    """Images per step over all devices together."""
+    seed: int = 0
+    """Seed of the initial weights, the order of the images and all noise."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ...; auto takes CUDA when there is one."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic of the networks' forward passes: fp32, or bf16 by autocast."""
+    ema_halflife_images: float = 20_000
+    """Images after which old weights count half in the averaged weights; 0 turns averaging off."""
+    ema_rampup: float = 0.05
+    """The half-life is at most this fraction of the images seen so far (as in EDM)."""
+    clip_norm: float | None = None
+    """Largest Euclidean norm of the gradients of one optimizer; None leaves them as they are."""
+    log_steps: int = 50
+    """Steps between two rows of stats.jsonl, each the mean over these steps."""
+    checkpoint_seconds: float = 30.0
+    """Seconds between two checkpoints."""
+    frames: int = 48
+    """Pictures of the same latents kept on the way, for the training GIF; 0 keeps none."""
+    tensorboard: bool = False
+    """Also write the statistics to RUN_DIR/tensorboard."""
+
+    def check(self) -> None:
+        """Raises UserError when a value makes no sense."""
+        for name in ("steps", "batch_size", "log_steps"):
+            if getattr(self, name) < 1:
+                flag = "--train." + name.replace("_", "-")
+                raise UserError(f"{flag} is {getattr(self, name)}: give a whole number from 1 up.")
+        for name in ("ema_halflife_images", "ema_rampup", "checkpoint_seconds", "frames", "seed"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                flag = "--train." + name.replace("_", "-")
+                raise UserError(f"{flag} is {getattr(self, name)}: give a finite number from 0 up.")
+
+
+def choose_device(name: str) -> torch.device:
+    """The torch device that `name` means.
+
+    Raises: UserError for an unknown name, or CUDA where there is none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"Unknown device {name!r}: use auto, cpu or cuda.") from error
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise UserError(
+                f"--train.device {name} was asked for, but torch sees {count} CUDA devices here: "
+                "use --train.device cpu, or install a CUDA build of torch and its driver."
+            )
+    elif device.type != "cpu":
+        raise UserError(f"Device {name!r} is not supported: use auto, cpu or cuda.")
+    return device
+
+
+class Trainer:
+    """A method, its images and everything that changes from one step to the next."""
+
+    def __init__(
+        self,
+        build: Callable[[Shape], Method],
+        images: Images,
+        config: TrainConfig,
+        run: RunDir,
+        identity: dict[str, Any],
+    ) -> None:
+        """`identity` is what a checkpoint must agree with: method, data, and the like."""
+        config.check()
+        self.config, self.run, self.identity = config, run, identity
+        self.device = choose_device(config.device)
+        self.world = distributed.connect(self.device)
+        if self.device.type == "cuda" and self.world.size > 1:
+            self.device = torch.device("cuda", self.world.local_rank)
+        if config.batch_size % self.world.size:
+            raise UserError(
+                f"--train.batch-size {config.batch_size} does not divide by {self.world.size} "
+                "processes: choose a multiple."
+            )
+        torch.manual_seed(derive_seed("weights", config.seed))
+        self.method: Any = build(images.shape)
+        # The averaged copy starts as the same weights; its optimizers are never used.
+        self.ema: Any = copy.deepcopy(self.method).eval().requires_grad_(False)
+        for module in (self.method, self.ema):
+            module.to(self.device, memory_format=torch.channels_last)
+        self.pixels = images.pixels.to(self.device)
+        self.labels = None if images.labels is None else images.labels.to(self.device)
+        self.order = ImageOrder(len(images), config.batch_size, config.seed)
+        self.step, self.wall_seconds = 0, 0.0
+        self.finite = torch.ones((), dtype=torch.bool, device=self.device)
+        self.window: dict[str, Tensor] = {}
+        self.parameters: dict[int, list[Tensor]] = {
+            id(optimizer): [p for group in optimizer.param_groups for p in group["params"]]
+            for optimizer in self.method.optimizers.values()
+        }
+
+    # -- one step ---------------------------------------------------------------------------
+
+    def batch(self, step: int) -> Batch:
+        """This rank's share of the images of step `step`."""
+        share = self.config.batch_size // self.world.size
+        index = self.order(step)[self.world.rank * share : (self.world.rank + 1) * share]
+        index = index.to(self.device)
+        x = normalise(self.pixels[index]).contiguous(memory_format=torch.channels_last)
+        return Batch(x, None if self.labels is None else self.labels[index])
+
+    def minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
+        """One step of `optimizer` on `loss`, which moves that optimizer's parameters and no others."""
+        parameters = self.parameters[id(optimizer)]
+        with torch.autocast(self.device.type, enabled=False):
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward(inputs=parameters)
+            distributed.average_gradients(parameters, self.world)
+            if self.config.clip_norm is not None:
+                nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
+            self.finite &= loss.detach().isfinite()
+            optimizer.step()
+
+    def advance(self) -> None:
+        """Does step `self.step` and adds its statistics to the window."""
+        torch.manual_seed(derive_seed("noise", self.config.seed, self.step, self.world.rank))
+        bf16 = self.config.precision == "bf16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
+            stats = self.method.training_step(self.batch(self.step), self.step, self.minimize)
+        self.step += 1
+        update_ema(self.ema, self.method, self.ema_decay())
+        for name, value in stats.items():
+            value = value.detach().float()
+            self.window[name] = self.window[name] + value if name in self.window else value
+
+    def ema_decay(self) -> float:
+        """Weight of the old average after the current step; 0 copies the weights."""
+        images = self.step * self.config.batch_size
+        halflife = min(self.config.ema_halflife_images, self.config.ema_rampup * images)
+        return 0.5 ** (self.config.batch_size / halflife) if halflife > 0 else 0.0
+
+    # -- checkpoints --------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on, and what it is the state of."""
+        return {
+            "step": self.step,
+            "identity": self.identity,
+            "method": self.method.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizers": {name: o.state_dict() for name, o in self.method.optimizers.items()},
+            "window": self.window,
+            "wall_seconds": self.wall_seconds,
+        }
+
+    def resume(self) -> None:
+        """Continues from the newest checkpoint of the run directory, if there is one.
+
+        Raises: UserError when it belongs to other settings, and says which.
+        """
+        state = checkpoint.read_latest(self.run.path)
+        if state is not None:
+            checkpoint.refuse_other(state["identity"], self.identity, self.run.path)
+            self.method.load_state_dict(state["method"])
+            self.ema.load_state_dict(state["ema"])
+            for name, optimizer in self.method.optimizers.items():
+                optimizer.load_state_dict(state["optimizers"][name])
+            self.window = {k: v.to(self.device) for k, v in state["window"].items()}
+            self.step, self.wall_seconds = state["step"], state["wall_seconds"]
+        if self.world.is_main:
+            self.run.rewind(self.step)
+
+    # -- the loop -------------------------------------------------------------------------------
+
+    def train(self, draw: Callable[[Any, int], None]) -> None:
+        """Trains up to `config.steps`; `draw(ema, step)` is called for each frame.
+
+        Raises: Interrupted after a stop signal; UserError for a loss that is not finite. Both leave
+        a good checkpoint behind.
+        """
+        self.resume()
+        self.announce()
+        writer, frames = checkpoint.Writer(self.run.path), frame_steps(self.config)
+        progress = Progress(self.config, self.step, self.world.is_main, self.run)
+        try:
+            with StopSignals().listening() as signals:
+                self._loop(draw, writer, frames, progress, signals)
+            writer.wait()
+        finally:
+            progress.close()
+            writer.close()
+
+    def _loop(
+        self,
+        draw: Callable[[Any, int], None],
+        writer: checkpoint.Writer,
+        frames: set[int],
+        progress: Progress,
+        signals: StopSignals,
+    ) -> None:
+        started = saved = time.monotonic()
+        wall_before = self.wall_seconds
+        if self.step == 0 and 0 in frames and self.world.is_main:
+            draw(self.ema, 0)
+        while self.step < self.config.steps:
+            self.advance()
+            last = self.step == self.config.steps
+            if self.step in frames and self.world.is_main:
+                draw(self.ema, self.step)
+            if self.step % self.config.log_steps == 0 or last:
+                self.wall_seconds = wall_before + time.monotonic() - started
+                self.log(progress)
+            if self.step % SYNC_STEPS and not last:
+                continue
+            due = time.monotonic() - saved >= self.config.checkpoint_seconds
+            stop, due, broken = distributed.any_rank(
+                [signals.name is not None, due, not self.finite.item()], self.device, self.world
+            )
+            if broken:
+                raise self.not_finite()
+            if stop or due or last:
+                self.wall_seconds = wall_before + time.monotonic() - started
+                distributed.broadcast_buffers(self.method, self.world)
+                if self.world.is_main:
+                    writer.save(self.state())
+                saved = time.monotonic()
+            if stop and not last:
+                writer.wait()
+                raise Interrupted(
+                    f"Stopped by {signals.name or 'another process'} at step {self.step} with a "
+                    "checkpoint: the same command goes on from there."
+                )
+
+    def not_finite(self) -> UserError:
+        """What to tell when a loss became NaN or infinite."""
+        return UserError(
+            f"A loss became NaN or infinite at or before step {self.step}: the checkpoint before it "
+            f"is kept in {self.run.path}; try a smaller learning rate or --train.precision fp32."
+        )
+
+    def log(self, progress: Progress) -> None:
+        """Means over the steps since the row before, to stats.jsonl and the progress bar."""
+        steps = (self.step - 1) % self.config.log_steps + 1
+        if self.world.is_main:
+            means = {name: total.item() / steps for name, total in self.window.items()}
+            progress.row(self.step, means, self.wall_seconds)
+        self.window = {}
+
+    def announce(self) -> None:
+        """One line that says what is trained on what."""
+        if self.world.is_main:
+            begin = f"resuming at step {self.step}" if self.step else "starting"
+            self.run.log(
+                f"{begin} of {self.config.steps}, {len(self.pixels)} images {tuple(self.method.shape)}"
+                f", {self.world.size} x {device_name(self.device)}, {self.config.precision}"
+            )
+
+
+def update_ema(ema: nn.Module, method: nn.Module, decay: float) -> None:
+    """ema <- decay · ema + (1 - decay) · method for floats, batch-norm statistics included."""
+    averaged, current = [], []
+    for old, new in zip(_tensors(ema), _tensors(method), strict=True):
+        if old.is_floating_point():
+            averaged.append(old)
+            current.append(new.detach())
+        else:
+            old.copy_(new)
+    torch._foreach_lerp_(averaged, current, 1 - decay)
+
+
+def _tensors(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]
+
+
+def frame_steps(config: TrainConfig) -> set[int]:
+    """Steps at which a frame is kept: dense at first, when most changes, and the last one."""
+    count = config.frames
+    return (
+        {round(config.steps * (i / (count - 1)) ** 2) for i in range(count)} if count > 1 else set()
+    )
