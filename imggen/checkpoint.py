@@ -105,7 +105,7 @@ def refuse_other(saved: dict[str, Any], asked: dict[str, Any], folder: Path) -> 
 
 
 class Writer:
-    """Writes checkpoints in a thread, one at a time, so that training does not wait for the disk."""
+    """Writes checkpoints in a thread, one at a time: training does not wait for the disk."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

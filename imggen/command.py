@@ -19,7 +19,7 @@ TRY_AGAIN = 75
 
 def run_command(command: Callable[[], int | None]) -> NoReturn:
     """Runs `command` and exits with its code; what a person can mend becomes one sentence."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         code = command() or 0
     except UserError as error:

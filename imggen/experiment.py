@@ -82,14 +82,11 @@ class Experiment:
 
     def parse(self, args: list[str] | None = None) -> Options[Any]:
         """Options from the command line, the settings of record as defaults."""
-        kind = Options[type(self.settings)]  # type: ignore[misc]
-        default = Options(method=self.settings, data=self.data, train=self.train)
-        return tyro.cli(
-            kind,
-            default=default,
-            args=args,
-            description=f"{self.title}. {_first_line(self.method)}",
-        )
+        generic: Any = Options
+        kind = generic[type(self.settings)]
+        default: Any = Options(method=self.settings, data=self.data, train=self.train)
+        about = f"{self.title}. {_first_line(self.method)}"
+        return tyro.cli(kind, default=default, args=args, description=about)
 
     def run(self, options: Options[Any]) -> None:
         """Trains (or takes the published weights), then evaluates and publishes if asked."""
@@ -184,9 +181,12 @@ class Experiment:
         default = published.repository() / "docs" if of_record else run.path / "docs"
         folder = published.assets(options.docs_dir or default) / self.slug
         test = data.load(options.data.name, "test", options.data.root)
-        files = {**export.redraw(method, test), run.weights.name: run.weights.read_bytes()}
-        files["training.gif"] = export.training_gif(run)
-        files["curves.svg"] = export.curves_svg(method, run, options.train.batch_size)
+        files: dict[str, bytes | None] = {
+            **export.redraw(method, test),
+            "training.gif": export.training_gif(run),
+            "curves.svg": export.curves_svg(method, run, options.train.batch_size),
+            run.weights.name: run.weights.read_bytes(),
+        }
         metrics = score(self.slug, method, train=images, test=test, log=run.log)
         kept = {name: content for name, content in files.items() if content is not None}
         export.publish(folder, kept, metrics, manifest)

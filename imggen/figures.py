@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -29,7 +29,7 @@ def image_grid(pixels: Tensor, columns: int, scale: int = 1, padding: int = PADD
 
     `scale` repeats each pixel; no interpolation, so that what is seen is what was generated.
     """
-    n, channels, height, width = pixels.shape
+    n, _, height, width = pixels.shape
     rows = math.ceil(n / columns)
     images = pixels.repeat_interleave(scale, dim=2).repeat_interleave(scale, dim=3)
     height, width = height * scale, width * scale
@@ -49,6 +49,13 @@ def png(image: Pixels) -> bytes:
     """PNG bytes of an image (H, W, 3); grey ones are stored with one channel."""
     buffer = io.BytesIO()
     iio.imwrite(buffer, _thin(image), extension=".png", optimize=True)
+    return buffer.getvalue()
+
+
+def npy(pixels: Tensor) -> bytes:
+    """The bytes of a .npy file of uint8 images (N, C, H, W), stored as (N, H, W, C)."""
+    buffer = io.BytesIO()
+    np.save(buffer, pixels.permute(0, 2, 3, 1).contiguous().numpy())
     return buffer.getvalue()
 
 
@@ -120,7 +127,7 @@ def curves(rows: Sequence[dict[str, float]], panels: dict[str, Sequence[str]], b
     matplotlib.use("agg")
     from matplotlib import pyplot as plt
 
-    style = {
+    style: Any = {
         "svg.hashsalt": "imggen",
         "svg.fonttype": "path",
         "font.size": 11,

@@ -28,7 +28,7 @@ def start_size(image_size: int) -> tuple[int, int]:
 
 
 def mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
-    """Fully connected layers `sizes[0] -> ... -> sizes[-1]`, the activation after all but the last."""
+    """Fully connected layers of these sizes, with the activation after all but the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
         layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]

@@ -20,7 +20,7 @@ PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "imag
 
 
 class RunDir:
-    """runs/<slug>: manifest.json, stats.jsonl, checkpoint.pt, weights.safetensors, log.txt, frames/."""
+    """The files of a run: manifest, statistics, checkpoints, weights, log and frames."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -144,7 +144,7 @@ def device_name(device: torch.device) -> str:
 
 
 def command_line() -> str:
-    """The command that started this process, as one can type it again from the repository's root."""
+    """The command of this process, as one can type it again from the repository's root."""
     program = Path(sys.argv[0])
     root = Path(__file__).resolve().parents[1]
     if program.resolve().is_relative_to(root):

@@ -22,7 +22,7 @@ from imggen.data import Images, normalise
 from imggen.determinism import ImageOrder, derive_seed
 from imggen.errors import Interrupted, UserError
 from imggen.interrupt import StopSignals
-from imggen.methods import Batch, Method, Shape
+from imggen.methods import Batch, Shape
 from imggen.progress import Progress
 from imggen.run import RunDir, device_name
 
@@ -99,7 +99,7 @@ class Trainer:
 
     def __init__(
         self,
-        build: Callable[[Shape], Method],
+        build: Callable[[Shape], Any],
         images: Images,
         config: TrainConfig,
         run: RunDir,
@@ -145,7 +145,7 @@ class Trainer:
         return Batch(x, None if self.labels is None else self.labels[index])
 
     def minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
-        """One step of `optimizer` on `loss`, which moves that optimizer's parameters and no others."""
+        """One step of `optimizer` on `loss`: moves that optimizer's parameters and no others."""
         parameters = self.parameters[id(optimizer)]
         with torch.autocast(self.device.type, enabled=False):
             optimizer.zero_grad(set_to_none=True)
@@ -269,8 +269,8 @@ class Trainer:
     def not_finite(self) -> UserError:
         """What to tell when a loss became NaN or infinite."""
         return UserError(
-            f"A loss became NaN or infinite at or before step {self.step}: the checkpoint before it "
-            f"is kept in {self.run.path}; try a smaller learning rate or --train.precision fp32."
+            f"A loss became NaN or infinite at or before step {self.step}: the checkpoint before "
+            f"it is kept in {self.run.path}; try a smaller learning rate or --train.precision fp32."
         )
 
     def log(self, progress: Progress) -> None:
@@ -286,8 +286,9 @@ class Trainer:
         if self.world.is_main:
             begin = f"resuming at step {self.step}" if self.step else "starting"
             self.run.log(
-                f"{begin} of {self.config.steps}, {len(self.pixels)} images {tuple(self.method.shape)}"
-                f", {self.world.size} x {device_name(self.device)}, {self.config.precision}"
+                f"{begin} of {self.config.steps}, {len(self.pixels)} images "
+                f"{tuple(self.method.shape)}, {self.world.size} x {device_name(self.device)}, "
+                f"{self.config.precision}"
             )
 
 

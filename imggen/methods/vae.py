@@ -14,12 +14,13 @@ $$
 $$
 
 The expectation is estimated with one draw, written as \(z = \mu + \sigma \odot \epsilon\) so that
-gradients reach \(\mu\) and \(\sigma\) (section 2.4); the KL of two Gaussians is known in closed form
+gradients reach \(\mu\) and \(\sigma\) (section 2.4); the KL of two Gaussians has a closed form
 (appendix B). With \(\beta > 1\) this is the β-VAE of Higgins et al. (2017), and no longer a bound
 on the likelihood that one would want to be tight.
 
 The log-likelihood itself is estimated by importance sampling with \(K\) draws from the encoder
-(Burda et al. 2015, [arXiv:1509.00519](https://arxiv.org/abs/1509.00519), Eq. 8):
+(Burda et al. 2015,
+[arXiv:1509.00519](https://arxiv.org/abs/1509.00519), Eq. 8):
 
 $$
 \log p_\theta(x) \approx \log \frac{1}{K} \sum_{k=1}^{K}

@@ -1,0 +1,1 @@
+"""Measures of coherence and variety: arrays of features in, numbers out."""

@@ -1,0 +1,37 @@
+"""Checks that every metric makes of its arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating]
+
+
+def check_features(real: Array, fake: Array, least: int) -> tuple[Array, Array]:
+    """Both arrays as float, after checking that they are (n, d) and (m, d), finite, n, m >= least.
+
+    Raises: ValueError with one sentence that says which array is wrong and how.
+    """
+    checked = check_one(real, "real", least), check_one(fake, "generated", least)
+    if checked[0].shape[1] != checked[1].shape[1]:
+        raise ValueError(
+            f"The real features have {checked[0].shape[1]} dimensions and the generated ones "
+            f"{checked[1].shape[1]}: extract both with the same extractor."
+        )
+    return checked
+
+
+def check_one(features: Array, name: str, least: int) -> Array:
+    """One array (n, d) as float; Raises ValueError as `check_features` does."""
+    features = np.asarray(features)
+    if features.ndim != 2:
+        raise ValueError(f"The {name} features have shape {features.shape}: expected (n, d).")
+    if len(features) < least:
+        raise ValueError(
+            f"There are {len(features)} {name} samples and this metric needs {least} or more: "
+            "take more images or a smaller k."
+        )
+    if not np.isfinite(features).all():
+        raise ValueError(f"The {name} features hold NaN or infinite values: check their extractor.")
+    return features if np.issubdtype(features.dtype, np.floating) else features.astype(np.float64)

@@ -1,0 +1,223 @@
+"""Metrics against closed forms and against the reference implementations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prdc import compute_prdc
+from torch_fidelity.metric_fid import fid_statistics_to_metric
+from torch_fidelity.metric_kid import kid_features_to_metric
+
+from imggen.metrics import bootstrap, classifier, frechet, kid
+from imggen.metrics.frechet import frechet_distance
+from imggen.metrics.neighbours import neighbourhoods
+
+
+def pair(seed: int, n: int, m: int, d: int) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    mixing = generator.normal(size=(d, d))
+    real = generator.normal(size=(n, d)) @ mixing
+    return real, 0.9 * generator.normal(size=(m, d)) @ mixing + 0.2
+
+
+def test_frechet_of_diagonal_gaussians_is_the_closed_form():
+    a = frechet.Gaussian(np.array([0.0, 1.0]), np.diag([4.0, 9.0]))
+    b = frechet.Gaussian(np.array([3.0, 1.0]), np.diag([1.0, 16.0]))
+    # |mu|^2 + sum (s_a - s_b)^2
+    assert frechet.between(a, b) == pytest.approx(9 + (2 - 1) ** 2 + (3 - 4) ** 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [400, 3000])
+def test_frechet_equals_torch_fidelity(n):
+    real, fake = pair(0, n, n + 50, 64)
+    p, q = frechet.fit(real), frechet.fit(fake)
+    theirs = fid_statistics_to_metric(
+        {"mu": p.mean, "sigma": p.covariance}, {"mu": q.mean, "sigma": q.covariance}, verbose=False
+    )["frechet_inception_distance"]
+    assert frechet_distance(real, fake) == pytest.approx(theirs, rel=1e-6)
+
+
+def test_frechet_with_fewer_samples_than_dimensions_is_the_nuclear_norm_form():
+    real, fake = pair(1, 30, 20, 80)
+    x, y = real - real.mean(0), fake - fake.mean(0)
+    cross = np.linalg.norm(x @ y.T, "nuc") / np.sqrt((len(x) - 1) * (len(y) - 1))
+    shift = real.mean(0) - fake.mean(0)
+    expected = shift @ shift + (x**2).sum() / (len(x) - 1) + (y**2).sum() / (len(y) - 1) - 2 * cross
+    assert frechet_distance(real, fake) == pytest.approx(expected, rel=1e-8)
+
+
+def test_frechet_bias_falls_as_one_over_n():
+    """field's golden values: true distance 0, d = 512, power-law spectrum."""
+    generator = np.random.RandomState(2)
+    spectrum = np.arange(1, 65) ** -0.5
+    bias = []
+    for n in (500, 5000):
+        a, b = (generator.randn(n, 64) * spectrum for _ in range(2))
+        bias.append(frechet_distance(a, b))
+    assert bias[0] / bias[1] == pytest.approx(10, rel=0.15)
+
+
+def test_frechet_influences_predict_what_one_sample_changes():
+    real, fake = pair(3, 800, 900, 6)
+    value = frechet_distance(real, fake)
+    for side, moves in enumerate(frechet.influences(real, fake)):
+        n, changes = len(moves), []
+        for i in range(40):
+            sets = [real, fake]
+            sets[side] = np.delete(sets[side], i, 0)
+            changes.append(frechet_distance(*sets) - value)
+        # Leaving sample i out moves a mean of influences by -influence_i / (n - 1).
+        predicted = -moves[:40] / (n - 1)
+        assert np.corrcoef(predicted, changes)[0, 1] > 0.999
+        assert np.polyfit(predicted, changes, 1)[0] == pytest.approx(1, abs=0.03)
+
+
+def test_kid_over_subsets_equals_torch_fidelity():
+    import torch
+
+    real, fake = pair(4, 700, 600, 32)
+    theirs = kid_features_to_metric(
+        torch.from_numpy(fake),
+        torch.from_numpy(real),
+        kid_subsets=12,
+        kid_subset_size=300,
+        rng_seed=2020,
+        verbose=False,
+    )
+    mean, deviation = kid.kid_subsets(real, fake, subsets=12, size=300)
+    assert mean == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-6)
+    assert deviation == pytest.approx(theirs["kernel_inception_distance_std"], rel=1e-6)
+
+
+def test_kid_over_all_pairs_is_the_definition(monkeypatch):
+    monkeypatch.setattr(kid, "BLOCK", 37)
+    real, fake = pair(5, 100, 80, 8)
+    xx, yy, xy = kid.kernel(real, real), kid.kernel(fake, fake), kid.kernel(real, fake)
+    expected = (xx.sum() - np.trace(xx)) / (100 * 99) + (yy.sum() - np.trace(yy)) / (80 * 79)
+    assert kid.kid(real, fake) == pytest.approx(expected - 2 * xy.mean(), rel=1e-9)
+
+
+def test_kid_is_unbiased_and_may_be_negative():
+    generator = np.random.default_rng(6)
+    values = [kid.kid(*generator.normal(size=(2, 100, 8))) for _ in range(300)]
+    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(len(values))
+    assert 0.3 < np.mean(np.array(values) < 0) < 0.7
+
+
+@pytest.mark.parametrize("k", [3, 5])
+@pytest.mark.parametrize("case", ["gaussians", "ring", "duplicates", "grey levels"])
+def test_neighbours_equal_prdc_exactly(case, k, monkeypatch):
+    monkeypatch.setattr("imggen.metrics.neighbours.BLOCK", 128)
+    generator = np.random.default_rng(7)
+    if case == "gaussians":
+        real, fake = pair(7, 500, 400, 40)
+    elif case == "ring":
+        angles = np.arange(8) * np.pi / 4
+        modes = 2 * np.stack([np.cos(angles), np.sin(angles)], 1)
+        real = modes[generator.integers(0, 8, 600)] + 0.02 * generator.normal(size=(600, 2))
+        fake = modes[generator.integers(0, 2, 500)] + 0.02 * generator.normal(size=(500, 2))
+    elif case == "duplicates":
+        real = generator.normal(size=(300, 10)) + 100
+        fake = np.concatenate([np.repeat(real[:1], 200, 0), real[50:60]])
+    else:
+        real = generator.integers(0, 3, size=(400, 6)).astype(float)
+        fake = generator.integers(0, 4, size=(350, 6)).astype(float)
+    theirs = compute_prdc(real, fake, k)
+    ours = neighbourhoods(real, fake, k, k)
+    for name in ("precision", "recall", "density", "coverage"):
+        assert getattr(ours, name) == pytest.approx(theirs[name], abs=1e-12), name
+
+
+def test_neighbours_golden_values():
+    """Computed with prdc 0.2, numpy 2.4.6 and scikit-learn 1.9.1."""
+    generator = np.random.RandomState(0)
+    real, fake = generator.randn(1000, 64), generator.randn(1000, 64)
+    found = neighbourhoods(real, fake, 3, 5)
+    assert (found.precision, found.recall) == (0.611, 0.631)
+    assert (round(found.density, 3), found.coverage) == (0.947, 0.971)
+    same = neighbourhoods(real, real, 5, 5)
+    assert (same.precision, same.recall, same.coverage) == (1, 1, 1)
+    assert same.density == pytest.approx(1, abs=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.01, 100))
+def test_order_and_scale_change_no_neighbour(seed, scale):
+    generator = np.random.default_rng(seed)
+    real, fake = generator.normal(size=(60, 5)), generator.normal(size=(50, 5)) + 0.3
+    a = neighbourhoods(real, fake)
+    b = neighbourhoods(scale * generator.permutation(real), scale * generator.permutation(fake))
+    assert (a.precision, a.recall, a.coverage) == (b.precision, b.recall, b.coverage)
+    assert a.density == pytest.approx(b.density)
+
+
+def test_classifier_score_of_certain_and_uncertain_logits():
+    certain = 50.0 * np.eye(10)[np.arange(1000) % 10]
+    assert classifier.classifier_score(certain) == pytest.approx(10, rel=1e-6)
+    assert classifier.classifier_score(np.zeros((50, 10))) == pytest.approx(1)
+    assert classifier.classifier_score(certain[::10]) == pytest.approx(1)
+
+
+def coverage_of(statistic, draw, simulations: int) -> float:
+    """Share of 95 % intervals that hold the mean of the statistic over all simulations."""
+    results = [statistic(*draw(np.random.default_rng(i)), i) for i in range(simulations)]
+    truth = np.mean([value for value, _ in results])
+    return float(np.mean([low <= truth <= high for _, (low, high) in results]))
+
+
+def gaussians(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return generator.normal(size=(300, 4)), 0.8 * generator.normal(size=(300, 4)) + 0.4
+
+
+def frechet_interval(x, y, seed):
+    value = frechet_distance(x, y)
+    return value, bootstrap.interval(value, *frechet.influences(x, y), seed=seed)
+
+
+def kid_interval(x, y, seed):
+    value, *moves = kid.kid_with_influences(x, y)
+    return value, bootstrap.interval(value, *moves, seed=seed)
+
+
+FIXED_REAL = np.random.default_rng(99).normal(size=(200, 4))
+
+
+def precision_interval(x, y, seed):
+    found = neighbourhoods(FIXED_REAL, y[:200])
+    return found.precision, bootstrap.share_interval(found.in_real)
+
+
+@pytest.mark.parametrize("statistic", [frechet_interval, kid_interval, precision_interval])
+def test_intervals_cover_what_they_claim(statistic, monkeypatch):
+    """300 simulations: 2.5 % are two standard errors of the share itself."""
+    monkeypatch.setattr(bootstrap.interval, "__kwdefaults__", {"replicates": 400, "seed": 0})
+    assert 0.925 <= coverage_of(statistic, gaussians, 300) <= 0.975
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "says"),
+    [
+        (np.zeros((1, 3)), np.zeros((9, 3)), "needs 2 or more"),
+        (np.zeros((9, 3)), np.full((9, 3), np.nan), "NaN"),
+        (np.zeros((9, 3)), np.zeros((9, 4)), "dimensions"),
+        (np.zeros(9), np.zeros((9, 3)), "expected (n, d)"),
+    ],
+)
+@pytest.mark.parametrize("metric", [frechet_distance, kid.kid])
+def test_bad_features_are_refused_in_one_sentence(metric, real, fake, says):
+    with pytest.raises(ValueError, match=says.replace("(", r"\(").replace(")", r"\)")) as error:
+        metric(real, fake)
+    assert "\n" not in str(error.value)
+
+
+def test_too_few_samples_for_k_are_refused():
+    with pytest.raises(ValueError, match="needs 6 or more"):
+        neighbourhoods(np.zeros((5, 2)), np.zeros((50, 2)))
+
+
+def test_constant_features_have_zero_distance():
+    constant = np.ones((20, 3))
+    assert frechet_distance(constant, constant) == pytest.approx(0)
+    assert kid.kid(constant, constant) == pytest.approx(0)
