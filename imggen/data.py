@@ -149,8 +149,10 @@ def _open_or_download(name: str, kind: Any, root: Path, arguments: dict[str, Any
     damaged = (ValueError, EOFError, AssertionError, KeyError, pickle.UnpicklingError, TypeError)
     try:
         return kind(root, download=False, **arguments)
-    except RuntimeError as missing:
-        reason: Exception = missing
+    except RuntimeError as error:
+        if "not found" not in str(error):  # torchvision's words for missing files
+            raise _corrupt(name, root, error) from error
+        reason: Exception = error
     except (OSError, *damaged) as error:
         raise _corrupt(name, root, error) from error
     timeout = socket.getdefaulttimeout()

@@ -23,8 +23,9 @@ a Tanh at its end; LeakyReLU in the discriminator; Adam with a smaller \(\beta_1
 
 ## Departures from the paper
 
-- The pyramid ends where the image size stops being even: MNIST's 28 pixels start from a 7x7 map
-  and are doubled twice, where the paper starts from 4x4 and doubles four times up to 64 pixels.
+- Images are smaller than the paper's 64 pixels, so the pyramid has fewer levels: MNIST's 28 pixels
+  are reached from 4x4 over 7 and 14. The step between 4 and 7 has kernels of 3 pixels, all others
+  of 4; the paper draws kernels of 5 in Figure 1.
 - `width` is the number of channels next to the image: 64 here by default, 128 in the paper's
   Figure 1. Channels double at each level as there.
 - Samples come from an exponential moving average of the generator's weights, kept by the loop.
@@ -44,7 +45,6 @@ from torch.nn import functional as F
 from torch.optim import Adam
 
 from imggen.methods import Batch, Minimize, Shape
-from imggen.nn import start_size
 
 
 @dataclass(frozen=True)
@@ -70,29 +70,48 @@ class Config:
         return cls(z_dim=4, width=4)
 
 
+def pyramid(size: int) -> list[int]:
+    """Sizes of the feature maps from 4 pixels up to the image: 28 -> [4, 7, 14, 28].
+
+    Raises: ValueError below 8 pixels, where there is nothing to double.
+    """
+    if size < 8:
+        raise ValueError(f"images of {size} pixels are too small, 8 is the least")
+    sizes = [size]
+    while sizes[0] > 4:
+        sizes.insert(0, (sizes[0] + 1) // 2)
+    return sizes
+
+
+def kernel_for(size: int) -> int:
+    """Kernel that halves maps of `size` pixels with stride 2 and padding 1, rounding up."""
+    return 4 if size % 2 == 0 else 3
+
+
 class Generator(nn.Module):
     """z (N, z_dim) -> image (N, C, H, W) in [-1, 1], by fractionally strided convolutions."""
 
     def __init__(self, config: Config, shape: Shape) -> None:
         super().__init__()
         channels, size, _ = shape
-        start, levels = start_size(size)
-        width = config.width * 2 ** (levels - 1)
+        sizes = pyramid(size)
+        width = config.width * 2 ** (len(sizes) - 2)
         layers: list[nn.Module] = [
             nn.Unflatten(1, (config.z_dim, 1, 1)),
-            nn.ConvTranspose2d(config.z_dim, width, kernel_size=start, bias=False),
+            nn.ConvTranspose2d(config.z_dim, width, kernel_size=sizes[0], bias=False),
         ]
-        for _ in range(levels - 1):
+        for target in sizes[1:-1]:
+            kernel = kernel_for(target)
             layers += [
                 nn.BatchNorm2d(width),
                 nn.ReLU(inplace=True),
-                nn.ConvTranspose2d(width, width // 2, 4, stride=2, padding=1, bias=False),
+                nn.ConvTranspose2d(width, width // 2, kernel, stride=2, padding=1, bias=False),
             ]
             width //= 2
         layers += [
             nn.BatchNorm2d(width),
             nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),
+            nn.ConvTranspose2d(width, channels, kernel_for(size), stride=2, padding=1),
             nn.Tanh(),
         ]
         self.layers = nn.Sequential(*layers)
@@ -107,21 +126,22 @@ class Discriminator(nn.Module):
     def __init__(self, config: Config, shape: Shape) -> None:
         super().__init__()
         channels, size, _ = shape
-        start, levels = start_size(size)
+        sizes = pyramid(size)
         width = config.width
         # No batch normalisation on D's input layer nor G's output layer (section 3).
         layers: list[nn.Module] = [
-            nn.Conv2d(channels, width, 4, stride=2, padding=1),
+            nn.Conv2d(channels, width, kernel_for(size), stride=2, padding=1),
             nn.LeakyReLU(config.leak, inplace=True),
         ]
-        for _ in range(levels - 1):
+        for source in reversed(sizes[1:-1]):
+            kernel = kernel_for(source)
             layers += [
-                nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False),
+                nn.Conv2d(width, 2 * width, kernel, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(2 * width),
                 nn.LeakyReLU(config.leak, inplace=True),
             ]
             width *= 2
-        layers += [nn.Conv2d(width, 1, kernel_size=start), nn.Flatten(0)]
+        layers += [nn.Conv2d(width, 1, kernel_size=sizes[0]), nn.Flatten(0)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
