@@ -12,21 +12,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 
-def start_size(image_size: int) -> tuple[int, int]:
-    """Smallest feature map of a pyramid that halves `image_size`, and the number of halvings.
-
-    64 -> (4, 4), 32 -> (4, 3), 28 -> (7, 2), 8 -> (4, 1).
-
-    Raises: ValueError when the size is below 8 or odd, so that nothing can be halved.
-    """
-    size, levels = image_size, 0
-    while size % 2 == 0 and size > 4:
-        size, levels = size // 2, levels + 1
-    if levels == 0:
-        raise ValueError(f"image size {image_size} can't be halved: use an even size of 8 or more")
-    return size, levels
-
-
 def mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
     """Fully connected layers of these sizes, with the activation after all but the last."""
     layers: list[nn.Module] = []

@@ -17,41 +17,57 @@ RUNTIME_ONLY = {
 
 
 def source_hash(module: str) -> str:
-    """SHA-256 of a method module and of the `imggen.nn` and method modules that it imports.
+    """SHA-256 of a method module and of what it uses from `imggen.nn` and other method modules.
 
-    Taken over the syntax trees without comments and docstrings.
+    Taken over the syntax trees, written out again without comments and docstrings. Of another
+    module only the imported definitions count, and what these refer to: a new block in `imggen.nn`
+    makes nothing stale.
     """
     digest = hashlib.sha256()
-    for name in sorted(_closure(module)):
-        digest.update(f"{name}\n{_bare_source(_path(name))}\n".encode())
+    for name, statement in sorted(_used({(module, "*")})):
+        digest.update(f"{name}\n{statement}\n".encode())
     return digest.hexdigest()
 
 
-def _closure(module: str) -> set[str]:
-    found, waiting = set[str](), [module]
+def _used(waiting: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """(module, source) of all definitions that are reached from (module, name) pairs."""
+    seen: set[tuple[str, str]] = set()
+    statements = set()
     while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += _imports(_path(name))
-    return found
-
-
-def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module is not None:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
+        module, name = item = waiting.pop()
+        if item in seen:
             continue
-        for name in names:
-            if name == "imggen.nn" or name.startswith("imggen.methods."):
-                try:
-                    _path(name)
-                except ModuleNotFoundError:
-                    continue  # a name inside a module, not a module
-                yield name
+        seen.add(item)
+        tree = _bare_tree(_path(module))
+        imported = _imports(tree)
+        for statement in tree.body:
+            if name != "*" and name not in _defines(statement):
+                continue
+            if not isinstance(statement, (ast.Import, ast.ImportFrom)):
+                statements.add((module, ast.unparse(statement)))
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Name):
+                    waiting.add(imported.get(node.id, (module, node.id)))
+    return statements
+
+
+def _defines(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        return {statement.name}
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement]
+    names = (getattr(target, "target", target) for target in targets)
+    return {name.id for name in names if isinstance(name, ast.Name)}
+
+
+def _imports(tree: ast.Module) -> dict[str, tuple[str, str]]:
+    """Local name -> (module, name) of what is imported from imggen.nn and the methods."""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            for alias in node.names:
+                if node.module == "imggen.nn" or node.module.startswith("imggen.methods."):
+                    found[alias.asname or alias.name] = (node.module, alias.name)
+    return found
 
 
 def _path(module: str) -> Path:
@@ -61,7 +77,7 @@ def _path(module: str) -> Path:
     return Path(spec.origin)
 
 
-def _bare_source(path: Path) -> str:
+def _bare_tree(path: Path) -> ast.Module:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -76,7 +92,7 @@ def _bare_source(path: Path) -> str:
                     and isinstance(statement.value.value, str)
                 )
             ]
-    return ast.dump(tree)
+    return tree
 
 
 def inputs(config: dict[str, Any]) -> dict[str, Any]:

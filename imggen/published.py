@@ -41,7 +41,7 @@ def find(run: str | Path, docs: Path | None = None) -> Path:
         raise UserError(f"{run} holds no manifest.json: its run is not finished, or it is no run.")
     slugs = sorted(path.parent.name for path in assets(docs).glob("*/manifest.json"))
     raise UserError(
-        f"{run} is neither a run directory nor a published experiment: choose one of "
+        f"{run} is no folder, no file, no run directory and no published experiment: choose one of "
         f"{', '.join(slugs) or '(none is published yet)'}."
     )
 

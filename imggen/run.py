@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shlex
 import subprocess
@@ -37,7 +38,7 @@ class RunDir:
         """
         try:
             self.frames.mkdir(parents=True, exist_ok=True)
-            probe = self.path / ".writable"
+            probe = self.path / f".writable-{os.getpid()}"
             probe.touch()
             probe.unlink()
         except OSError as error:

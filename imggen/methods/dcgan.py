@@ -73,12 +73,14 @@ class Config:
 def pyramid(size: int) -> list[int]:
     """Sizes of the feature maps from 4 pixels up to the image: 28 -> [4, 7, 14, 28].
 
+    At least two doublings, so that both networks have a hidden layer: 8 -> [2, 4, 8].
+
     Raises: ValueError below 8 pixels, where there is nothing to double.
     """
     if size < 8:
         raise ValueError(f"images of {size} pixels are too small, 8 is the least")
     sizes = [size]
-    while sizes[0] > 4:
+    while sizes[0] > 4 or len(sizes) < 3:
         sizes.insert(0, (sizes[0] + 1) // 2)
     return sizes
 
