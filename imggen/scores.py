@@ -16,8 +16,10 @@ from imggen.nn import to_unit
 from imggen.published import generate
 
 SEED = 0
-LIKELIHOOD_SAMPLES = 5000
-"""Importance samples per image, as in arXiv:1509.00519, section 5."""
+LIKELIHOOD_SAMPLES = 1000
+"""Importance samples per image. More would lower the estimate a little (arXiv:1509.00519)."""
+IMAGES, DRAWS = 50, 20
+"""Decoded at a time: 1,000 images of 784 pixels stay in the processor's cache."""
 
 
 def score(
@@ -37,9 +39,7 @@ def score(
 
 
 @torch.inference_mode()
-def likelihood(
-    method: Any, test: Images, n_importance: int = LIKELIHOOD_SAMPLES, block: int = 100
-) -> dict[str, Any]:
+def likelihood(method: Any, test: Images, n_importance: int = LIKELIHOOD_SAMPLES) -> dict[str, Any]:
     """Negative log-likelihood and negative ELBO, in nats per image, with 95 % intervals.
 
     Grey levels are drawn to 0 or 1 once, with a fixed seed. The interval is that of a mean over
@@ -48,9 +48,9 @@ def likelihood(
     """
     generator = torch.Generator().manual_seed(derive_seed("likelihood", SEED))
     x = torch.bernoulli(to_unit(normalise(test.pixels)).flatten(1), generator=generator)
-    bound = torch.cat([method.elbo(part, generator) for part in x.split(block)])
+    bound = torch.cat([method.elbo(part, generator) for part in x.split(1000)])
     exact = torch.cat(
-        [method.log_likelihood(part, generator, n_importance) for part in x.split(block)]
+        [method.log_likelihood(p, generator, n_importance, DRAWS) for p in x.split(IMAGES)]
     )
     note = f"{len(x)} test images binarised once, seed {SEED}"
     return {

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from imggen import cli
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -26,21 +31,29 @@ def mnist_root() -> Path:
 
 @pytest.fixture(scope="session")
 def run() -> Run:
-    """Runs a command in the repository's root and returns its exit code and output."""
+    """Runs a command of ours in the repository's root: exit code, stdout, stderr.
 
-    def call(*command: str | Path, timeout: float = 300, **environment: str):
+    In this process, with its own argv and environment: importing torch anew for each command would
+    take most of the suite's time.
+    """
+
+    def call(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
         arguments = [str(part) for part in command]
-        if arguments[0].endswith(".py"):
-            arguments.insert(0, sys.executable)
-        elif arguments[0] == "imggen":
-            arguments[:1] = [sys.executable, "-m", "imggen.cli"]
-        return subprocess.run(
-            arguments,
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        )
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(REPOSITORY)
+            patch.setattr(sys, "argv", arguments)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                try:
+                    if arguments[0] == "imggen":
+                        cli.main()
+                    else:
+                        runpy.run_path(arguments[0], run_name="__main__")
+                    code = 0
+                except SystemExit as stop:
+                    code = stop.code if isinstance(stop.code, int) else 1
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
     return call

@@ -1,0 +1,267 @@
+"""The commands as a person types them: results, and one sentence with exit code 2 for bad input."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imggen import published
+from imggen.experiment import Experiment
+from imggen.provenance import differences, source_hash
+from imggen.status import load_experiments, status
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+METRICS = {
+    "frechet_distance",
+    "kid",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "classifier_score",
+}
+SHORT = ("--data.name", "digits", "--train.steps", "60", "--train.frames", "4")
+SLUGS = [e.slug for e in load_experiments(REPOSITORY / "experiments")]
+
+
+def bad(done, *says: str) -> None:
+    """Exit code 2, one sentence on stderr, no traceback."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, done.stderr
+    for part in says:
+        assert part in lines[0], lines[0]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, run):
+    """A short run of the DCGAN script on digits, published into a docs folder of its own."""
+    folder = tmp_path_factory.mktemp("finished")
+    options = ("--run-dir", folder / "run", "--docs-dir", folder / "docs")
+    done = run("experiments/dcgan_mnist.py", *SHORT, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_a_run_leaves_what_the_contract_names(finished):
+    names = {p.name for p in (finished / "run").iterdir()}
+    expected = {"manifest.json", "stats.jsonl", "checkpoint.pt", "weights.safetensors", "log.txt"}
+    assert expected <= names
+    folder = finished / "docs" / "assets" / "experiments" / "dcgan-mnist"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert set(manifest["files"]) == {p.name for p in folder.iterdir()} - {"manifest.json"}
+    assert {"samples.png", "interpolation.gif", "training.gif", "curves.svg"} <= set(
+        manifest["files"]
+    )
+    keys = "slug command config config_hash source_hash git dataset packages device world_size"
+    for key in [*keys.split(), "seed", "steps", "wall_seconds", "images_per_second"]:
+        assert manifest[key] is not None, key
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics["metrics"]) == METRICS
+    assert metrics["metrics"]["precision"]["floor"] is not None
+    assert metrics["real"]["split"] == "test" and metrics["real"]["n"] == 360
+
+
+def test_a_finished_run_does_not_train_again(finished, run):
+    before = (finished / "run" / "stats.jsonl").read_text()
+    done = run("experiments/dcgan_mnist.py", *SHORT, "--run-dir", finished / "run", "--no-publish")
+    assert done.returncode == 0 and "resuming at step 60 of 60" in done.stdout
+    assert (finished / "run" / "stats.jsonl").read_text() == before
+
+
+def test_other_data_in_the_same_run_directory_is_refused(finished, run):
+    options = ("--run-dir", finished / "run", "--no-publish")
+    done = run("experiments/dcgan_mnist.py", *SHORT, *options, "--train.seed", "1")
+    bad(done, "train.seed was 0 and is now 1", "--run-dir")
+    done = run("experiments/dcgan_mnist.py", *SHORT, *options, "--method.lr", "0.1")
+    bad(done, "method.lr was 0.0002 and is now 0.1")
+
+
+def test_samples_of_a_run_are_the_same_every_time(finished, run, tmp_path):
+    for name in ("a.png", "b.png", "c.npy"):
+        done = run("imggen", "sample", finished / "run", "--n", "9", "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert np.load(tmp_path / "c.npy").shape == (9, 8, 8, 1)
+
+
+def test_evaluate_scores_a_run_a_folder_and_an_array_as_json(finished, run, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (80, 12, 12), dtype=np.uint8)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for i, image in enumerate(images[:40] if name == "a" else images[40:]):
+            Image.fromarray(image).save(tmp_path / name / f"{i}.png")
+    np.save(tmp_path / "b.npy", images[40:])
+    results = []
+    for real, fake in (("a", "b"), ("a", "b.npy")):
+        done = run("imggen", "evaluate", tmp_path / real, tmp_path / fake, "--json")
+        assert done.returncode == 0, done.stderr
+        results.append(json.loads(done.stdout))
+        assert set(results[-1]["metrics"]) == METRICS
+    # The same images under other names, in another order: the same numbers.
+    assert results[0]["metrics"] == results[1]["metrics"]
+    done = run("imggen", "evaluate", "digits:test", finished / "run")
+    assert done.returncode == 0 and "floor" in done.stdout
+
+
+def test_evaluate_prints_the_floor_of_mnist(mnist_root, run):
+    done = run("imggen", "evaluate", "mnist:train", "mnist:test", "--n", "1500", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["features"]["name"] == "lenet" and len(result["features"]["sha256"]) == 64
+    for name in METRICS:
+        low, high = result["metrics"][name]["interval"]
+        assert low <= result["metrics"][name]["value"] <= high
+    assert result["metrics"]["coverage"]["value"] > 0.9
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_published_weights_sample_on_a_fresh_clone(slug, run, tmp_path):
+    done = run("imggen", "sample", slug, "--n", "64", "--out", tmp_path / "grid.png")
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "grid.png").size[0] > 400
+
+
+def test_published_figures_are_fresh():
+    for row in status(REPOSITORY):
+        assert row["state"] == "fresh", row
+
+
+def test_published_files_are_small_enough_for_a_page():
+    for slug in SLUGS:
+        folder = published.assets(REPOSITORY / "docs") / slug
+        for file in folder.iterdir():
+            limit = {".gif": 1.5e6, ".safetensors": 4e6}.get(file.suffix, 1e6)
+            assert file.stat().st_size < limit, file
+
+
+def test_status_is_stale_after_a_changed_config_and_says_why(tmp_path, run):
+    shutil.copytree(REPOSITORY / "experiments", tmp_path / "experiments")
+    script = tmp_path / "experiments" / "dcgan_mnist.py"
+    script.write_text(script.read_text().replace("Config()", "Config(lr=0.123)"))
+    rows = {row["slug"]: row for row in status(tmp_path, REPOSITORY / "docs")}
+    assert rows["dcgan-mnist"]["state"] == "stale"
+    assert rows["dcgan-mnist"]["reasons"] == ["method.lr was 0.0002 and is now 0.123"]
+    assert rows["vae-mnist"]["state"] == "fresh"
+
+
+def test_status_sees_a_tampered_file_and_a_missing_one(finished, tmp_path):
+    shutil.copytree(REPOSITORY / "docs" / "assets", tmp_path / "docs" / "assets")
+    folder = published.assets(tmp_path / "docs")
+    with open(folder / "dcgan-mnist" / "samples.png", "ab") as file:
+        file.write(b"x")
+    shutil.rmtree(folder / "vae-mnist-2d")
+    rows = {row["slug"]: row for row in status(REPOSITORY, tmp_path / "docs")}
+    assert rows["dcgan-mnist"]["reasons"] == ["samples.png is not the file that was published"]
+    assert rows["vae-mnist-2d"]["state"] == "missing"
+
+
+def test_status_prints_json_and_exits_with_1_when_something_is_missing(run, tmp_path):
+    done = run("imggen", "status", "--json", "--docs-dir", tmp_path)
+    assert done.returncode == 1
+    assert {row["state"] for row in json.loads(done.stdout)} == {"missing"}
+
+
+def test_source_hash_ignores_prose_and_sees_code(tmp_path, monkeypatch):
+    def hash_of(text: str) -> str:
+        (tmp_path / "paper.py").write_text(text)
+        monkeypatch.setattr("imggen.provenance._path", lambda name: tmp_path / "paper.py")
+        return source_hash("paper")
+
+    base = hash_of('"""Doc."""\nLR = 1  # comment\n\ndef f():\n    """Doc."""\n    return LR\n')
+    assert base == hash_of('"""Other."""\n\nLR = 1\ndef f():\n    return LR\n')
+    assert base != hash_of("LR = 2\ndef f():\n    return LR\n")
+
+
+def test_differences_name_what_changed():
+    was, now = {"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "d": 2}}
+    assert list(differences(was, now)) == [
+        "a.b was 1 and is now 3",
+        "a.c is gone (was 2)",
+        "a.d is new (2)",
+    ]
+
+
+BAD = {
+    "no steps": (("--train.steps", "0"), ("--train.steps is 0",)),
+    "negative steps": (("--train.steps", "-5"), ("--train.steps is -5",)),
+    "unknown dataset": (("--data.name", "mnits"), ("Unknown dataset 'mnits'", "mnist")),
+    "no CUDA": (("--train.device", "cuda"), ("--train.device cpu",)),
+    "missing data": (
+        ("--data.name", "kmnist", "--data.root", "/nonexistent"),
+        ("kmnist", "--data.name digits"),
+    ),
+    "empty folder": (("--data.name", "folder", "--data.root", "/proc/sys/vm"), ("no images",)),
+    "run directory is a file": (("--run-dir", "LICENSE"), ("LICENSE", "--run-dir")),
+    "run directory not writable": (("--run-dir", "/proc/run"), ("/proc/run", "--run-dir")),
+    "too small": (("--train.batch-size", "0"), ("--train.batch-size is 0",)),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_of_a_script_is_one_sentence(case, run, tmp_path):
+    options, says = BAD[case]
+    base = {"--data.name": "digits", "--run-dir": str(tmp_path / "run")}
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    arguments = [part for item in {**base, **given}.items() for part in item]
+    bad(run("experiments/dcgan_mnist.py", *arguments, "--no-publish"), *says)
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+def test_unknown_flag_is_refused(run):
+    done = run("experiments/dcgan_mnist.py", "--train.stepz", "3")
+    assert done.returncode == 2 and "stepz" in done.stderr and "Traceback" not in done.stderr
+
+
+EVALUATE_BAD = {
+    "nothing there": (("digits:test", "nowhere"), "nowhere"),
+    "no such folder": (("no/folder", "digits:test"), "does not exist"),
+    "unknown features": (("digits:test", "digits:train", "--features", "vgg"), "vgg"),
+    "missing weights": (
+        ("digits:test", "digits:train", "--features", "inception"),
+        "--inception-weights",
+    ),
+    "too few": (("digits:test", "digits:train", "--n", "3"), "needs 6 or more"),
+    "negative n": (("digits:test", "digits:train", "--n", "-3"), "--n is -3"),
+    "unknown dataset": (("mnits:test", "digits:train"), "Unknown dataset"),
+}
+
+
+@pytest.mark.parametrize("case", EVALUATE_BAD)
+def test_bad_input_of_evaluate_is_one_sentence(case, run, tmp_path):
+    arguments, says = EVALUATE_BAD[case]
+    bad(run("imggen", "evaluate", *arguments, TORCH_HOME=str(tmp_path)), says)
+
+
+def test_bad_input_of_sample_is_one_sentence(finished, run, tmp_path):
+    bad(run("imggen", "sample", "nothing", "--out", tmp_path / "a.png"), "dcgan-mnist")
+    bad(run("imggen", "sample", finished / "run", "--out", tmp_path / "a.xyz"), ".png")
+    bad(run("imggen", "sample", finished / "run", "--out", "/proc/a.png"), "/proc/a.png")
+    bad(run("imggen", "sample", finished / "run", "--n", "0", "--out", tmp_path / "a.png"), "--n")
+    damaged = tmp_path / "damaged"
+    shutil.copytree(finished / "run", damaged)
+    (damaged / "weights.safetensors").write_bytes(b"nothing")
+    bad(run("imggen", "sample", damaged, "--out", tmp_path / "a.png"), "SHA-256 differs")
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_redrawing_from_the_published_weights_gives_the_same_figures(finished, run, tmp_path):
+    shutil.copytree(finished / "docs", tmp_path / "docs")
+    folder = published.assets(tmp_path / "docs") / "dcgan-mnist"
+    before = json.loads((folder / "manifest.json").read_text())["files"]
+    done = run("experiments/dcgan_mnist.py", "--from-published", "--docs-dir", tmp_path / "docs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((folder / "manifest.json").read_text())["files"] == before
+
+
+def test_experiments_keep_to_their_slug():
+    for path in (REPOSITORY / "experiments").glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 30
+    assert all(isinstance(e, Experiment) for e in load_experiments(REPOSITORY / "experiments"))
+    assert len(set(SLUGS)) == len(SLUGS) >= 2

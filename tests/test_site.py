@@ -1,0 +1,180 @@
+"""The blog: builds strictly, quickly, and is legible to everybody in a real browser."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import sync_playwright
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+DEVICES = {"phone": (390, 844), "desktop": (1440, 900)}
+BUILD_SECONDS = 15 * (2 if os.environ.get("PYTEST_XDIST_WORKER") else 1)
+"""The bar is 15 s on a quiet machine; beside another worker each has half of it."""
+
+
+def build(target: Path, *, docs: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """`mkdocs build --strict`, optionally of another docs folder."""
+    configuration = REPOSITORY / "mkdocs.yml"
+    if docs is not None:
+        hooks = REPOSITORY / "scripts" / "site" / "hooks.py"
+        text = configuration.read_text().replace("scripts/site/hooks.py", str(hooks))
+        text = text.replace("custom_dir: docs/overrides", f"custom_dir: {docs / 'overrides'}")
+        configuration = docs.parent / "mkdocs.yml"
+        configuration.write_text(text)
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", configuration, "-d", target],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"},
+    )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """The built site, whose build was strict, without warnings, and quick."""
+    target = tmp_path_factory.mktemp("site")
+    started = time.monotonic()
+    done = build(target)
+    seconds = time.monotonic() - started
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr, done.stderr
+    assert seconds < BUILD_SECONDS, f"{seconds:.1f} s"
+    return target
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """The site behind a server on this machine."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield running
+        running.close()
+
+
+def pages(site: Path) -> list[str]:
+    """Addresses of all pages below the root."""
+    return sorted(
+        str(path.parent.relative_to(site)).replace(".", "", 1) + "/"
+        for path in site.rglob("index.html")
+    )
+
+
+def test_every_promised_page_is_there(site):
+    found = set(pages(site))
+    promised = (
+        "/ blog/ blog/dcgan-mnist/ blog/vae-mnist/ state-of-the-art/ results/ protocol/ reproduce/ "
+        "contributing/ bibliography/ fr/ fr/rapport-de-decembre/ methods/dcgan/ methods/vae/ "
+        "notebooks/sample/ reference/imggen.train/ reference/imggen.metrics.frechet/"
+    )
+    for page in promised.split():
+        assert page in found, page
+    assert (site / "feed_rss_created.xml").exists()
+
+
+def test_the_french_report_says_that_it_is_french(site):
+    html = (site / "fr" / "rapport-de-decembre" / "index.html").read_text()
+    assert '<html lang="fr"' in html
+
+
+def test_numbers_on_the_page_are_those_of_the_file(site):
+    import json
+
+    from imggen.evaluate import number
+
+    folder = REPOSITORY / "docs" / "assets" / "experiments" / "dcgan-mnist"
+    metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
+    html = (site / "blog" / "dcgan-mnist" / "index.html").read_text()
+    for name in ("frechet_distance", "precision", "coverage"):
+        assert number(metrics[name]["value"]) in html
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("device", DEVICES)
+def test_every_page_in_a_browser(site, address, browser, device, scheme):
+    """axe-core finds nothing; no third party, no error, no sideways scrolling."""
+    width, height = DEVICES[device]
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request",
+        lambda r: None if r.url.startswith((address, "data:")) else problems.append(r.url),
+    )
+    for path in pages(site):
+        page.goto(address + path.lstrip("/"), wait_until="load")
+        page.wait_for_function("!document.querySelector('.arithmatex:not(.rendered)')")
+        page.evaluate(AXE)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        problems += [f"{path}: {v['id']}: {v['nodes'][0]['html'][:160]}" for v in found]
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            problems.append(f"{path} scrolls sideways")
+        broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
+        problems += page.evaluate(broken)
+    context.close()
+    assert not problems, "\n".join(problems[:20])
+
+
+@pytest.mark.browser
+def test_a_post_weighs_less_than_two_megabytes(address, browser):
+    for post in ("blog/dcgan-mnist/", "blog/vae-mnist/"):
+        page = browser.new_page()
+        weights: list[int] = []
+        page.on("response", lambda r, w=weights: w.append(len(r.body())))
+        page.goto(address + post, wait_until="networkidle")
+        for image in page.query_selector_all("img"):
+            image.scroll_into_view_if_needed()
+        page.wait_for_load_state("networkidle")
+        page.close()
+        assert sum(weights) < 2_000_000, f"{post}: {sum(weights)} bytes"
+
+
+@pytest.mark.parametrize("damage", ["tampered", "unlisted", "no manifest"])
+def test_figures_that_are_not_those_of_their_manifest_break_the_build(tmp_path, damage):
+    docs = tmp_path / "docs"
+    shutil.copytree(REPOSITORY / "docs", docs)
+    folder = docs / "assets" / "experiments" / "dcgan-mnist"
+    if damage == "tampered":
+        (folder / "samples.png").write_bytes(b"another picture")
+    elif damage == "unlisted":
+        (folder / "extra.png").write_bytes(b"who made this?")
+    else:
+        (folder / "manifest.json").unlink()
+    done = build(tmp_path / "site", docs=docs)
+    assert done.returncode != 0
+    assert "dcgan-mnist" in done.stderr + done.stdout
