@@ -16,6 +16,23 @@ BAD_INPUT = 2
 TRY_AGAIN = 75
 """EX_TEMPFAIL: the run saved a checkpoint and wants to be started again."""
 
+UNWRITABLE = {
+    getattr(errno, name)
+    for name in [
+        "ENOSPC",
+        "EDQUOT",
+        "EFBIG",
+        "EACCES",
+        "EROFS",
+        "EPERM",
+        "ENOENT",
+        "ENOTDIR",
+        "EISDIR",
+        "EEXIST",
+    ]
+}
+"""What a file system answers when a file can't be written where the user asked."""
+
 
 def run_command(command: Callable[[], int | None]) -> NoReturn:
     """Runs `command` and exits with its code; what a person can mend becomes one sentence."""
@@ -30,7 +47,7 @@ def run_command(command: Callable[[], int | None]) -> NoReturn:
     except KeyboardInterrupt:
         code = 130
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno not in UNWRITABLE:
             raise
         code = _say(
             f"Can't write {error.filename or 'a file'} ({error.strerror}): make room or choose "

@@ -243,6 +243,7 @@ def test_bad_input_of_sample_is_one_sentence(finished, run, tmp_path):
     bad(run("imggen", "sample", "nothing", "--out", tmp_path / "a.png"), "dcgan-mnist")
     bad(run("imggen", "sample", finished / "run", "--out", tmp_path / "a.xyz"), ".png")
     bad(run("imggen", "sample", finished / "run", "--out", "/proc/a.png"), "/proc/a.png")
+    bad(run("imggen", "sample", finished / "run", "--out", "LICENSE/a.png"), "LICENSE")
     bad(run("imggen", "sample", finished / "run", "--n", "0", "--out", tmp_path / "a.png"), "--n")
     damaged = tmp_path / "damaged"
     shutil.copytree(finished / "run", damaged)

@@ -1,0 +1,129 @@
+"""Extractors: the frozen classifier, pixels, and Inception's real code path."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from imggen import data
+from imggen.errors import UserError
+from imggen.evaluate import choose, evaluate, number, order_by_content
+from imggen.metrics import features, lenet
+
+GREY = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8)
+
+
+def test_the_frozen_classifier_is_what_its_recipe_says(mnist_root):
+    recipe = lenet.load_recipe()
+    assert recipe["test_accuracy"] >= 0.993
+    assert lenet.WEIGHTS.stat().st_size < 2_000_000
+    test = data.load("mnist", "test", mnist_root)
+    _, logits = features.extract(features.lenet_extractor(), test.pixels)
+    accuracy = (logits.argmax(1) == test.labels.numpy()).mean()
+    assert accuracy == pytest.approx(recipe["test_accuracy"], abs=2e-4)
+
+
+def test_damaged_classifier_weights_are_refused(tmp_path, monkeypatch):
+    copy = tmp_path / "weights.safetensors"
+    copy.write_bytes(lenet.WEIGHTS.read_bytes()[:-1] + b"x")
+    monkeypatch.setattr(lenet, "WEIGHTS", copy)
+    with pytest.raises(ValueError, match="SHA-256"):
+        lenet.load_lenet()
+
+
+def test_features_do_not_depend_on_the_batch(monkeypatch):
+    whole, _ = features.extract(features.lenet_extractor(), GREY)
+    monkeypatch.setattr(features, "BATCH", 7)
+    parts, _ = features.extract(features.lenet_extractor(), GREY)
+    np.testing.assert_allclose(whole, parts, atol=1e-4)
+
+
+def test_lenet_takes_colour_and_other_sizes():
+    extractor = features.lenet_extractor()
+    colour = torch.randint(0, 256, (3, 3, 32, 40), dtype=torch.uint8)
+    found, logits = features.extract(extractor, colour)
+    assert found.shape == (3, 128) and logits.shape == (3, 10)
+
+
+@pytest.fixture(scope="module")
+def inception_weights(tmp_path_factory):
+    """A file of randomly initialised weights in torch-fidelity's own layout."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    path = tmp_path_factory.mktemp("weights") / "random.pth"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda *a, **k: None)
+        patch.setattr(torch, "load", lambda *a, **k: {})
+        torch.manual_seed(0)
+        network = FeatureExtractorInceptionV3(
+            "inception-v3-compat", ["2048"], feature_extractor_weights_path="unused"
+        )
+    torch.save(network.state_dict(), path)
+    return path
+
+
+@pytest.mark.slow
+def test_inception_runs_through_torch_fidelity(inception_weights):
+    extractor = features.inception_extractor(inception_weights)
+    found, logits = features.extract(extractor, GREY[:3])
+    assert found.shape == (3, 2048) and logits.shape == (3, 1008)
+    assert len(extractor.sha256) == 64
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    theirs = FeatureExtractorInceptionV3(
+        "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(inception_weights)
+    ).eval()
+    with torch.inference_mode():
+        expected = theirs(GREY[:3].repeat(1, 3, 1, 1))[0]
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_file_that_holds_no_inception_weights_is_refused(tmp_path):
+    torch.save({"a": torch.zeros(1)}, tmp_path / "bad.pth")
+    with pytest.raises(ValueError, match="no Inception weights"):
+        features.inception_extractor(tmp_path / "bad.pth")
+
+
+def images_of(pixels: torch.Tensor) -> data.Images:
+    return data.Images("test", "all", pixels, None)
+
+
+def test_scores_do_not_depend_on_the_order_of_files():
+    generator = torch.Generator().manual_seed(0)
+    real = torch.randint(0, 256, (60, 1, 8, 8), dtype=torch.uint8, generator=generator)
+    fake = torch.randint(0, 200, (50, 1, 8, 8), dtype=torch.uint8, generator=generator)
+    a = evaluate(images_of(real), images_of(fake), n=40)
+    shuffled = real[torch.randperm(60)], fake[torch.randperm(50)]
+    b = evaluate(images_of(shuffled[0]), images_of(shuffled[1]), n=40)
+    assert a["metrics"] == b["metrics"]
+    json.dumps(a, allow_nan=False)
+
+
+def test_the_chosen_images_are_a_subset_without_repetition():
+    pixels = torch.arange(100, dtype=torch.uint8).view(100, 1, 1, 1).expand(-1, 1, 8, 8)
+    images = images_of(pixels.contiguous())
+    chosen = choose(images, 30, seed=0).pixels[:, 0, 0, 0].tolist()
+    assert len(set(chosen)) == 30
+    assert choose(images, 30, seed=1).pixels[:, 0, 0, 0].tolist() != chosen
+    assert sorted(order_by_content(images).pixels[:, 0, 0, 0].tolist()) == list(range(100))
+
+
+def test_few_samples_and_unlike_sizes_are_warned_of():
+    result = evaluate(images_of(GREY[:30]), images_of(GREY[10:30]), features="lenet")
+    text = " ".join(result["warnings"])
+    assert "n = 20 is not above the 128 feature dimensions" in text
+    assert "30 real and 20 generated" in text
+
+
+def test_pixels_of_unlike_sizes_can_not_be_compared():
+    small = images_of(GREY[:, :, :20, :20].contiguous())
+    with pytest.raises(UserError, match="do not match"):
+        evaluate(images_of(GREY), small, features="pixels")
+
+
+def test_numbers_have_four_digits():
+    shown = [number(v) for v in (0.31254, 12.3456, 0.0016319, 123456.7, 0.0)]
+    assert shown == ["0.3125", "12.35", "0.001632", "123457", "0.000"]
