@@ -17,19 +17,8 @@ TRY_AGAIN = 75
 """EX_TEMPFAIL: the run saved a checkpoint and wants to be started again."""
 
 UNWRITABLE = {
-    getattr(errno, name)
-    for name in [
-        "ENOSPC",
-        "EDQUOT",
-        "EFBIG",
-        "EACCES",
-        "EROFS",
-        "EPERM",
-        "ENOENT",
-        "ENOTDIR",
-        "EISDIR",
-        "EEXIST",
-    ]
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EPERM),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
 }
 """What a file system answers when a file can't be written where the user asked."""
 

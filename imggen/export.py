@@ -20,7 +20,8 @@ from imggen.published import generate
 from imggen.run import RunDir
 
 SAMPLES, COLUMNS = 128, 16
-WALK_POINTS, WALK_STEPS, WALK_ROWS, WALK_COLUMNS = 5, 12, 3, 8
+WALK_POINTS, WALK_STEPS, WALK_ROWS, WALK_COLUMNS = 4, 11, 3, 8
+GIF_FRAMES = 30
 FRAME_ROWS, FRAME_COLUMNS = 4, 8
 MANIFOLD = 20
 SEED = 0
@@ -76,6 +77,8 @@ def training_gif(run: RunDir) -> bytes | None:
     paths = sorted(run.frames.glob("step-*.png"))
     if len(paths) < 2:
         return None
+    # Evenly spaced over the frames that were kept, the last one always among them.
+    paths = paths[:: -math.ceil(len(paths) / GIF_FRAMES)][::-1]
     frames = [torch.from_numpy(iio.imread(path)) for path in paths]
     frames = [f if f.ndim == 3 else f[..., None].expand(-1, -1, 3) for f in frames]
     return figures.gif([frame.numpy() for frame in frames], seconds=5.0, hold_last=2.5)

@@ -106,7 +106,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """Commit and dirty flag of the checkout that holds `folder`; commit None outside git."""
+    """Commit of the checkout, and whether the code below `folder` differs from it.
+
+    Both are None outside git.
+    """
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -114,7 +117,10 @@ def git_state(folder: Path) -> dict[str, Any]:
         ).stdout.strip()
 
     try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+        return {
+            "commit": git("rev-parse", "HEAD"),
+            "dirty": bool(git("status", "--porcelain", ".")),
+        }
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "dirty": None}
 

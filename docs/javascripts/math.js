@@ -1,3 +1,17 @@
+// Material wraps buttons and sidebars in navigations without a name, which screen readers would list
+// as so many equal landmarks.
+const anonymous = "nav.md-code__nav, nav.md-post__action, nav.md-nav:not([aria-label])";
+function quieten() {
+  for (const nav of document.querySelectorAll(anonymous)) {
+    if (nav.getAttribute("role") !== "presentation") {
+      nav.removeAttribute("aria-labelledby");
+      nav.setAttribute("role", "presentation");
+    }
+  }
+}
+quieten();
+new MutationObserver(quieten).observe(document.body, { childList: true, subtree: true });
+
 // Renders what pymdownx.arithmatex marked, with the KaTeX that this site ships.
 document$.subscribe(() => {
   for (const element of document.querySelectorAll(".arithmatex:not(.rendered)")) {
@@ -12,7 +26,7 @@ document$.subscribe(() => {
       element.setAttribute("aria-label", source);
     }
   }
-  for (const table of document.querySelectorAll(".md-typeset__scrollwrap, .highlight pre")) {
+  for (const table of document.querySelectorAll(".md-typeset__scrollwrap, .highlight pre, .highlight-ipynb")) {
     table.tabIndex = 0;
   }
 });
