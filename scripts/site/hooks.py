@@ -1,0 +1,100 @@
+"""MkDocs hooks: what the pages say about runs is read from the published files at build time.
+
+In Markdown:
+
+    {{ samples dcgan-mnist }}            a figure; also interpolation, training, curves, ...
+    {{ metrics dcgan-mnist }}            the table of its metrics
+    {{ value dcgan-mnist precision }}    one number with its interval
+    {{ fact dcgan-mnist steps }}         one entry of its manifest
+    {{ card dcgan-mnist }}               how this was made
+    {{ departures imggen.methods.dcgan }}  the list from the method's docstring
+    {{ results }}                        one row per published experiment
+    [@radford2015dcgan]                  a citation; references are listed at the end of the page
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import bibliography
+import published_runs as runs
+import reference
+from mkdocs.exceptions import PluginError
+
+MACRO = re.compile(r"\{\{ ?([a-z]+)((?: [\w.:-]+)*) ?\}\}")
+
+# Material's search dialog has no name for screen readers, and its nested navigations share theirs.
+LANDMARKS = [
+    (r'(class="md-search" data-md-component="search" role="dialog")', r'\1 aria-label="Search"'),
+    (
+        r'<nav class="md-nav" data-md-level="([1-9])" aria-labelledby="[^"]*"( aria-expanded="\w+")?',
+        r'<nav class="md-nav" data-md-level="\1" role="presentation"',
+    ),
+    (r'<nav class="md-nav md-nav--primary">', '<nav class="md-nav md-nav--primary" aria-label="Post">'),
+]
+
+os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
+os.environ.setdefault("DISABLE_MKDOCS_2_WARNING", "true")
+
+
+def on_config(config: Any) -> Any:
+    """Refuses to build with published files that are not those of their manifests."""
+    root = Path(config.docs_dir)
+    problems = runs.damaged(root / "assets" / "experiments")
+    if problems:
+        raise PluginError(f"published figures are not what was published: {'; '.join(problems)}")
+    reference.add_to_nav(config)
+    return config
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Adds the pages that are made from the code and from references.bib."""
+    for uri, content in reference.pages().items():
+        files.append(_generated(config, uri, content))
+    bib = bibliography.load(Path(config.docs_dir) / "references.bib")
+    files.append(_generated(config, "bibliography.md", bibliography.page(bib)))
+    return files
+
+
+def _generated(config: Any, uri: str, content: str) -> Any:
+    from mkdocs.structure.files import File
+
+    return File.generated(config, uri, content=content)
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """Replaces macros and citations."""
+    site = runs.Site(Path(config.docs_dir), page)
+
+    def expand(match: re.Match[str]) -> str:
+        name, arguments = match[1], match[2].split()
+        try:
+            return site.macro(name, arguments)
+        except runs.MacroError as error:
+            raise PluginError(f"{page.file.src_uri}: {match[0]}: {error}") from error
+
+    markdown = MACRO.sub(expand, markdown)
+    bib = bibliography.load(Path(config.docs_dir) / "references.bib")
+    return bibliography.cite(markdown, bib, page)
+
+
+def on_page_context(context: Any, page: Any, config: Any, nav: Any) -> Any:
+    """French pages say so to browsers and screen readers."""
+    context["page_lang"] = page.meta.get("lang", "en")
+    return context
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Sets the language of French pages, and makes wide tables reachable by keyboard."""
+    language = page.meta.get("lang")
+    if language:
+        output = re.sub(r'<html lang="[a-z]+"', f'<html lang="{language}"', output, count=1)
+    for pattern, replacement in LANDMARKS:
+        output = re.sub(pattern, replacement, output)
+    return output

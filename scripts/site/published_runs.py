@@ -1,0 +1,230 @@
+"""Macros that render published experiments: figures, tables, values and cards."""
+
+from __future__ import annotations
+
+import functools
+import html
+import importlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from imggen.evaluate import number
+from imggen.files import sha256_file
+from imggen.status import status
+
+METRICS = {
+    "frechet_distance": ("Fréchet distance", "coherence and variety"),
+    "kid": ("Kernel distance × 1000", "coherence and variety"),
+    "precision": ("Precision", "coherence"),
+    "density": ("Density", "coherence"),
+    "recall": ("Recall", "variety"),
+    "coverage": ("Coverage", "variety"),
+    "classifier_score": ("Classifier score", "recognisable, all classes"),
+    "nll_nats": ("−log p(x), nats", "likelihood"),
+    "elbo_nats": ("−ELBO, nats", "likelihood, bound"),
+}
+FACTOR = {"kid": 1000}
+FIGURES = {
+    "samples": ("samples.png", "Random samples of seed 0, none left out."),
+    "interpolation": ("interpolation.gif", "Spherical walks between random latents."),
+    "training": ("training.gif", "The same latents through training."),
+    "curves": ("curves.svg", "Training statistics against images seen."),
+    "reconstructions": ("reconstructions.png", "Test digits, and below each its reconstruction."),
+    "manifold": ("manifold.png", "The two latent dimensions, at the quantiles of the prior."),
+}
+
+
+class MacroError(Exception):
+    """A macro that names something which does not exist."""
+
+
+def damaged(folder: Path) -> list[str]:
+    """What is wrong with published files: another hash, no manifest, a missing file."""
+    problems = []
+    for run in sorted(p for p in folder.glob("*") if p.is_dir()):
+        if not (run / "manifest.json").exists():
+            problems.append(f"{run.name} has no manifest.json")
+            continue
+        expected = json.loads((run / "manifest.json").read_text(encoding="utf-8"))["files"]
+        names = {p.name for p in run.iterdir() if p.name != "manifest.json"}
+        problems += [f"{run.name}/{name} is not in its manifest" for name in names - set(expected)]
+        for name, digest in expected.items():
+            if name not in names:
+                problems.append(f"{run.name}/{name} is missing")
+            elif sha256_file(run / name) != digest:
+                problems.append(f"{run.name}/{name} is not the file that was published")
+    return problems
+
+
+@functools.cache
+def _status(docs: Path) -> dict[str, dict[str, Any]]:
+    return {row["slug"]: row for row in status(docs.parent, docs)}
+
+
+def value_text(name: str, entry: dict[str, Any]) -> str:
+    """A metric's value and interval as text."""
+    if entry["value"] is None:
+        return "–"
+    factor = FACTOR.get(name, 1)
+    text = number(factor * entry["value"])
+    if entry.get("interval"):
+        low, high = (number(factor * bound) for bound in entry["interval"])
+        text += f' <span class="interval">[{low}, {high}]</span>'
+    return text
+
+
+@dataclass
+class Site:
+    """The published experiments as one page sees them."""
+
+    docs: Path
+    page: Any
+
+    def macro(self, name: str, arguments: list[str]) -> str:
+        """The Markdown or HTML of one macro. Raises: MacroError."""
+        if name in FIGURES:
+            return self.figure(name, *arguments)
+        made: dict[str, Callable[..., str]] = {
+            "metrics": self.metrics,
+            "value": self.value,
+            "fact": self.fact,
+            "card": self.card,
+            "departures": departures,
+            "results": self.results,
+        }
+        if name not in made:
+            raise MacroError(f"no macro is called {name}")
+        return made[name](*arguments)
+
+    def load(self, slug: str, file: str) -> dict[str, Any]:
+        """A JSON file of a published experiment."""
+        path = self.docs / "assets" / "experiments" / slug / file
+        if not path.exists():
+            raise MacroError(f"{slug} is not published: run its experiment")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def link(self, target: str) -> str:
+        """Relative address from this page's Markdown file to a file of docs/."""
+        here = PurePosixPath(self.page.file.src_uri).parent
+        return os.path.relpath(target, here)
+
+    def url(self, target: str) -> str:
+        """Relative address from this page's place on the site, for raw HTML."""
+        return os.path.relpath(target, str(PurePosixPath(self.page.url or "./")) or ".")
+
+    def figure(self, kind: str, slug: str) -> str:
+        """A figure with its caption, and the manifest one click away."""
+        manifest = self.load(slug, "manifest.json")
+        file, caption = FIGURES[kind]
+        if file not in manifest["files"]:
+            raise MacroError(f"{slug} has no {file}")
+        source = self.link(f"assets/experiments/{slug}/{file}")
+        title = f"{manifest['title']}. {caption}"
+        made = f" [How this was made](#made-{slug})." if self.has_card(slug) else ""
+        return (
+            f'<figure markdown="span" class="run {kind}">\n'
+            f"![{title}]({source}){{ loading=lazy }}\n"
+            f'<figcaption markdown="span">{title}{made}</figcaption>\n</figure>'
+        )
+
+    def has_card(self, slug: str) -> bool:
+        """Whether this page also shows the card of the experiment."""
+        return f"card {slug} " in (self.page.markdown or "")
+
+    def metrics(self, slug: str) -> str:
+        """Table of value, interval and floor."""
+        result = self.load(slug, "metrics.json")
+        rows = ["| metric | value and 95 % interval | floor | sees |", "|---|---|---|---|"]
+        for name, (title, sees) in METRICS.items():
+            entry = result["metrics"].get(name)
+            if entry is None or entry["value"] is None:
+                continue
+            arrow = "↓" if entry["better"] == "lower" else "↑"
+            has_floor = entry.get("floor") is not None
+            floor = number(FACTOR.get(name, 1) * entry["floor"]) if has_floor else "–"
+            rows.append(f"| {title} {arrow} | {value_text(name, entry)} | {floor} | {sees} |")
+        real, features = result["real"], result["features"]
+        note = (
+            f"{result['protocol']['n']:,} samples against as many images of {real['name']}:"
+            f"{real['split']}; features: {features['name']} ({features['details'] or 'raw pixels'}). "
+            f"The floor is the same metric between training and test images. "
+            f"[Protocol]({self.link('protocol.md')})."
+        )
+        return "\n".join(rows) + f"\n\n<small markdown>{note}</small>\n"
+
+    def value(self, slug: str, name: str) -> str:
+        """One metric inline."""
+        entries = self.load(slug, "metrics.json")["metrics"]
+        if name not in entries:
+            raise MacroError(f"{slug} has no metric {name}")
+        return value_text(name, entries[name])
+
+    def fact(self, slug: str, path: str) -> str:
+        """One entry of the manifest, by a dotted path (config.train.steps)."""
+        found: Any = self.load(slug, "manifest.json")
+        for key in path.split("."):
+            if key not in found:
+                raise MacroError(f"the manifest of {slug} has no {path}")
+            found = found[key]
+        return f"{found:,}" if isinstance(found, int) else str(found)
+
+    def badge(self, slug: str) -> str:
+        """Whether today's code would make this again."""
+        row = _status(self.docs).get(slug)
+        state = row["state"] if row else "no script"
+        reasons = html.escape("; ".join(row["reasons"])) if row else "its experiment is gone"
+        shown = f"{state}: {reasons}" if reasons else state
+        return f'<span class="badge {state.replace(" ", "-")}">{shown}</span>'
+
+    def card(self, slug: str) -> str:
+        """How the figures of an experiment were made, and how to make them again."""
+        m = self.load(slug, "manifest.json")
+        commit, script = m["git"]["commit"], m["command"].split()[1]
+        rows = {
+            "again": f"`python {script}`",
+            "only the figures": f"`python {script} --from-published`",
+            "state": self.badge(slug),
+            "device": html.escape(m["device"]),
+            "training": f"{m['steps']:,} steps, {m['wall_seconds'] / 60:.0f} minutes, "
+            f"{m['images_per_second']:,} images/s, {m['config']['train']['precision']}",
+            "parameters": f"{m['parameters']:,}",
+            "data": f"{m['dataset']['name']}:{m['dataset']['split']}, "
+            f"{m['dataset']['images']:,} images, SHA-256 `{m['dataset']['sha256'][:12]}…`",
+            "seed": str(m["seed"]),
+            "code": f"commit `{(commit or 'unknown')[:10]}`"
+            + (" with local changes" if m["git"]["dirty"] else ""),
+            "packages": ", ".join(f"{k} {v}" for k, v in m["packages"].items()),
+            "files": f"[manifest]({self.link(f'assets/experiments/{slug}/manifest.json')}), "
+            f"[metrics]({self.link(f'assets/experiments/{slug}/metrics.json')}), "
+            f"[weights]({self.link(f'assets/experiments/{slug}/weights.safetensors')})",
+        }
+        lines = [f'<a id="made-{slug}"></a>', "", f'??? made "How this was made: {m["title"]}"', ""]
+        lines += ["    | what | value |", "    |---|---|"]
+        lines += [f"    | {key} | {value} |" for key, value in rows.items()]
+        return "\n".join(lines) + "\n"
+
+    def results(self) -> str:
+        """One row per published experiment."""
+        shown = ("frechet_distance", "kid", "precision", "recall", "density", "coverage")
+        head = "| experiment | " + " | ".join(METRICS[name][0] for name in shown) + " | state |"
+        rows = [head, "|---" * (len(shown) + 2) + "|"]
+        for path in sorted((self.docs / "assets" / "experiments").glob("*/metrics.json")):
+            slug = path.parent.name
+            entries = self.load(slug, "metrics.json")["metrics"]
+            cells = " | ".join(value_text(name, entries[name]) for name in shown)
+            title = self.load(slug, "manifest.json")["title"]
+            rows.append(f"| {title} | {cells} | {self.badge(slug)} |")
+        return "\n".join(rows) + "\n"
+
+
+def departures(module: str) -> str:
+    """The section of a method's docstring that lists where it leaves the paper."""
+    docstring = importlib.import_module(module).__doc__ or ""
+    marker = "## Departures from the paper"
+    if marker not in docstring:
+        raise MacroError(f"{module} has no section '{marker}'")
+    return docstring.split(marker, 1)[1].split("\n## ", 1)[0].strip() + "\n"
