@@ -53,9 +53,14 @@ def connect(device: torch.device) -> World:
     return world
 
 
-def disconnect() -> None:
-    """Leaves the process group, if there is one."""
+def disconnect(wait: bool) -> None:
+    """Leaves the process group, if there is one; `wait` for the other ranks when all went well.
+
+    A gloo rank that leaves while another still talks to it may abort at its exit.
+    """
     if dist.is_initialized():
+        if wait:
+            dist.barrier()
         dist.destroy_process_group()
 
 

@@ -99,10 +99,13 @@ class Experiment:
         run.create()
         try:
             manifest, method = self.fit(options, images, run)
-            if distributed.read_environment().is_main and options.publish:
-                self.publish(options, images, run, manifest, method)
-        finally:
-            distributed.disconnect()
+        except BaseException:
+            distributed.disconnect(wait=False)
+            raise
+        # The other ranks are done: they need not wait for the figures.
+        distributed.disconnect(wait=True)
+        if distributed.read_environment().is_main and options.publish:
+            self.publish(options, images, run, manifest, method)
 
     def fit(self, options: Options[Any], images: Images, run: RunDir) -> tuple[dict, Any]:
         """Trains to the end and writes weights and manifest; nothing to train is fine too."""

@@ -36,7 +36,10 @@ LANDMARKS = [
         r'<nav class="md-nav" data-md-level="([1-9])" aria-labelledby="[^"]*"( aria-expanded="\w+")?',
         r'<nav class="md-nav" data-md-level="\1" role="presentation"',
     ),
-    (r'<nav class="md-nav md-nav--primary">', '<nav class="md-nav md-nav--primary" aria-label="Post">'),
+    (
+        r'<nav class="md-nav md-nav--primary">',
+        '<nav class="md-nav md-nav--primary" aria-label="Post">',
+    ),
 ]
 
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")

@@ -47,7 +47,12 @@ def pages() -> dict[str, str]:
     lines = ["# Reference", "", "| module | what it is |", "|---|---|"]
     lines += [f"| [`{name}`]({name}.md) | {summary(name)} |" for name in modules()]
     made["reference/index.md"] = "\n".join(lines) + "\n"
-    lines = ["# Methods", "", "One file per paper. Each page is that file: its docstring, then code.", ""]
+    lines = [
+        "# Methods",
+        "",
+        "One file per paper. Each page is that file: its docstring, then code.",
+        "",
+    ]
     lines += [
         f"- [{METHOD_TITLES.get(name, name)}]({name}.md): {summary(f'imggen.methods.{name}')}"
         for name in methods()
