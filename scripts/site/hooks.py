@@ -33,7 +33,8 @@ MACRO = re.compile(r"\{\{ ?([a-z]+)((?: [\w.:-]+)*) ?\}\}")
 LANDMARKS = [
     (r'(class="md-search" data-md-component="search" role="dialog")', r'\1 aria-label="Search"'),
     (
-        r'<nav class="md-nav" data-md-level="([1-9])" aria-labelledby="[^"]*"( aria-expanded="\w+")?',
+        r'<nav class="md-nav" data-md-level="([1-9])" aria-labelledby="[^"]*"'
+        r'( aria-expanded="\w+")?',
         r'<nav class="md-nav" data-md-level="\1" role="presentation"',
     ),
     (

@@ -150,7 +150,8 @@ class Site:
         real, features = result["real"], result["features"]
         note = (
             f"{result['protocol']['n']:,} samples against as many images of {real['name']}:"
-            f"{real['split']}; features: {features['name']} ({features['details'] or 'raw pixels'}). "
+            f"{real['split']}; features: {features['name']} "
+            f"({features['details'] or 'raw pixels'}). "
             f"The floor is the same metric between training and test images. "
             f"[Protocol]({self.link('protocol.md')})."
         )

@@ -38,7 +38,8 @@ def pages() -> dict[str, str]:
     for name in methods():
         made[f"methods/{name}.md"] = (
             f"# {METHOD_TITLES.get(name, name)}\n\n::: imggen.methods.{name}\n"
-            "    options:\n      show_root_toc_entry: false\n      show_source: true\n      heading_level: 1\n"
+            "    options:\n      show_root_toc_entry: false\n      show_source: true\n"
+            "      heading_level: 1\n"
         )
     for name in modules():
         made[f"reference/{name}.md"] = (
