@@ -22,9 +22,9 @@ import numpy as np
 def features(n: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
     """Two sets (n, dim) of float32 whose variance falls from dimension to dimension."""
     generator = np.random.default_rng(0)
-    spectrum = np.arange(1, dim + 1) ** -0.5
-    real, fake = (generator.normal(size=(n, dim)) * spectrum for _ in range(2))
-    return real.astype(np.float32), (0.9 * fake + 0.01).astype(np.float32)
+    spectrum = (np.arange(1, dim + 1) ** -0.5).astype(np.float32)
+    real, fake = (generator.standard_normal((n, dim), np.float32) * spectrum for _ in range(2))
+    return real, 0.9 * fake + 0.01
 
 
 def peak_mb() -> float:

@@ -75,9 +75,9 @@ class _Points:
         return len(self.exact)
 
 
-def _fast_block(a: _Points, rows: slice, b: _Points) -> Tensor:
-    """Squared distances (rows, len(b)) in float32, off by rounding."""
-    block = torch.addmm(b.norms[None, :], a.fast[rows], b.fast.T, alpha=-2)
+def _fast_block(a: _Points, rows: slice, b: _Points, columns: slice = slice(None)) -> Tensor:
+    """Squared distances (rows, columns) in float32, off by rounding."""
+    block = torch.addmm(b.norms[None, columns], a.fast[rows], b.fast[columns].T, alpha=-2)
     return block.add_(a.norms[rows, None])
 
 
@@ -91,21 +91,42 @@ def _exact_pairs(a: Array, i: Index, b: Array, j: Index, chunk: int = 4096) -> A
     return out
 
 
+def nearest_candidates(points: _Points, kept: int) -> Index:
+    """For each point, the indices (n, kept) of its nearest points in float32, itself among them.
+
+    The matrix of distances is symmetric: only blocks on and right of its diagonal are computed, and
+    each serves its rows and its columns.
+    """
+    n = len(points)
+    best = torch.full((n, kept), torch.inf)
+    index = torch.zeros((n, kept), dtype=torch.int64)
+
+    def offer(at: slice, distances: Tensor, names: Tensor) -> None:
+        both = torch.cat([best[at], distances], dim=1)
+        best[at], order = both.topk(kept, dim=1, largest=False, sorted=False)
+        index[at] = torch.cat([index[at], names], dim=1).gather(1, order)
+
+    for start in range(0, n, BLOCK):
+        rows, rest = slice(start, min(n, start + BLOCK)), slice(start, n)
+        block = _fast_block(points, rows, points, rest)
+        found = block.topk(min(kept, n - start), dim=1, largest=False, sorted=False)
+        offer(rows, found.values, found.indices + start)
+        right = block[:, rows.stop - start :]
+        if right.shape[1]:
+            found = right.T.topk(min(kept, len(right)), dim=1, largest=False, sorted=False)
+            offer(slice(rows.stop, n), found.values, found.indices + start)
+    return index.numpy()
+
+
 def squared_radii(points: _Points, ks: tuple[int, ...]) -> dict[int, Array]:
     """For each k, the squared distance (n,) of each point to its k-th nearest other point."""
     n = len(points)
     kept = min(n, max(ks) + 1 + SPARE)
-    radii: dict[int, Array] = {k: np.empty(n) for k in ks}
-    for start in range(0, n, BLOCK):
-        rows = slice(start, min(n, start + BLOCK))
-        block = _fast_block(points, rows, points)
-        nearest = block.topk(kept, dim=1, largest=False, sorted=False).indices.numpy()
-        own = np.repeat(np.arange(rows.start, rows.stop), kept)
-        exact = _exact_pairs(points.exact, own, points.exact, nearest.ravel())
-        exact = np.sort(exact.reshape(-1, kept), axis=1)
-        for k in ks:
-            radii[k][rows] = exact[:, k]  # column 0 is the point itself
-    return radii
+    nearest = nearest_candidates(points, kept)
+    own = np.repeat(np.arange(n), kept)
+    exact = _exact_pairs(points.exact, own, points.exact, nearest.ravel())
+    exact = np.sort(exact.reshape(n, kept), axis=1)
+    return {k: exact[:, k] for k in ks}  # column 0 is the point itself
 
 
 def neighbourhoods(
@@ -129,23 +150,27 @@ def neighbourhoods(
     for start in range(0, len(p), BLOCK):
         rows = slice(start, min(len(p), start + BLOCK))
         block = _fast_block(p, rows, q)
-        in_real |= _inside(block, p, rows, q, manifold[rows, None]).any(axis=0)
-        in_fake[rows] = _inside(block, p, rows, q, fake_manifold[None, :]).any(axis=1)
-        inside = _inside(block, p, rows, q, ball[rows, None])
-        balls += inside.sum(axis=0)
-        covered[rows] = inside.any(axis=1)
+        _, j = _inside(block, p, rows, q, manifold[rows, None])
+        in_real[j] = True
+        i, _ = _inside(block, p, rows, q, fake_manifold[None, :])
+        in_fake[i] = True
+        i, j = _inside(block, p, rows, q, ball[rows, None])
+        balls += np.bincount(j, minlength=len(q))
+        covered[i] = True
     return Neighbourhoods(in_real, in_fake, balls / k_density, covered)
 
 
-def _inside(block: Tensor, a: _Points, rows: slice, b: _Points, limit: Array) -> Array:
-    """Whether each pair is strictly nearer than its squared limit; close calls in float64."""
+def _inside(
+    block: Tensor, a: _Points, rows: slice, b: _Points, limit: Array
+) -> tuple[Index, Index]:
+    """The pairs (i, j) strictly nearer than their squared limit; close calls in float64."""
+    margin = DOUBT * float(a.norms[rows].max() + b.norms.max())
     threshold = torch.from_numpy(limit.astype(np.float32))
-    difference = block - threshold
-    inside = (difference < 0).numpy()
-    scale = float(a.norms[rows].max() + b.norms.max())
-    doubtful = (difference.abs_() <= DOUBT * scale).numpy()
-    i, j = np.nonzero(doubtful)
-    if len(i):
-        exact = _exact_pairs(a.exact, i + rows.start, b.exact, j)
-        inside[i, j] = exact < np.broadcast_to(limit, inside.shape)[i, j]
-    return inside
+    found = (block < threshold + margin).nonzero()
+    near = block[found[:, 0], found[:, 1]].numpy()
+    i, j = found[:, 0].numpy(), found[:, 1].numpy()
+    limits = np.broadcast_to(limit, block.shape)[i, j]
+    inside, doubtful = near < limits, np.abs(near - limits) <= margin
+    exact = _exact_pairs(a.exact, i[doubtful] + rows.start, b.exact, j[doubtful])
+    inside[doubtful] = exact < limits[doubtful]
+    return i[inside] + rows.start, j[inside]
