@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import NoReturn
 
 import torch
 
+from imggen import distributed
 from imggen.errors import Interrupted, UserError
 
 BAD_INPUT = 2
@@ -44,6 +46,19 @@ def run_command(command: Callable[[], int | None]) -> NoReturn:
         )
     except torch.OutOfMemoryError as error:
         code = _say(f"The device ran out of memory: try a smaller --train.batch-size ({error}).")
+    leave(code)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends this process with `code`.
+
+    Of several processes each ends at once: gloo's threads sometimes abort the interpreter while it
+    shuts down (seen with torch 2.15), and a finished job would look like a crashed one.
+    """
+    if distributed.read_environment().size > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -306,6 +306,7 @@ def test_two_processes_stay_in_step(tmp_path):
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from pathlib import Path\n"
         "from imggen import distributed\n"
+        "from imggen.command import leave\n"
         "from test_train import final_weights, keep_no_frame, trainer\n"
         "for name, stops in (('whole', (30,)), ('parts', (10, 30))):\n"
         "    for steps in stops:\n"
@@ -319,6 +320,7 @@ def test_two_processes_stay_in_step(tmp_path):
         "    if t.world.is_main:\n"
         "        print(name, flat.sum().item())\n"
         "distributed.disconnect(wait=True)\n"
+        "leave(0)\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]  # noqa: RUF005
