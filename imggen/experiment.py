@@ -14,12 +14,13 @@ from safetensors.torch import save
 from imggen import data, distributed, export, published
 from imggen.command import run_command
 from imggen.data import Images
+from imggen.device import device_name
 from imggen.errors import UserError
 from imggen.files import sha256_file, sha256_json, write_bytes
 from imggen.methods import Shape
 from imggen.nn import n_parameters
 from imggen.provenance import inputs, source_hash
-from imggen.run import RunDir, command_line, device_name, git_state, package_versions
+from imggen.run import RunDir, command_line, git_state, package_versions
 from imggen.scores import score
 from imggen.status import as_json
 from imggen.train import TrainConfig, Trainer

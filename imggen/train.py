@@ -20,11 +20,12 @@ from torch.optim import Optimizer
 from imggen import checkpoint, distributed
 from imggen.data import Images, normalise
 from imggen.determinism import ImageOrder, derive_seed
+from imggen.device import choose_device, device_name, keep_freed_memory
 from imggen.errors import Interrupted, UserError
 from imggen.interrupt import StopSignals
 from imggen.methods import Batch, Shape
 from imggen.progress import Progress
-from imggen.run import RunDir, device_name
+from imggen.run import RunDir
 
 SYNC_STEPS = 10
 """Stop signals, losses and checkpoint times are looked at every so many steps."""
@@ -71,29 +72,6 @@ class TrainConfig:
                 raise UserError(f"{flag} is {getattr(self, name)}: give a finite number from 0 up.")
 
 
-def choose_device(name: str) -> torch.device:
-    """The torch device that `name` means.
-
-    Raises: UserError for an unknown name, or CUDA where there is none.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UserError(f"Unknown device {name!r}: use auto, cpu or cuda.") from error
-    if device.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (device.index or 0) >= count:
-            raise UserError(
-                f"--train.device {name} was asked for, but torch sees {count} CUDA devices here: "
-                "use --train.device cpu, or install a CUDA build of torch and its driver."
-            )
-    elif device.type != "cpu":
-        raise UserError(f"Device {name!r} is not supported: use auto, cpu or cuda.")
-    return device
-
-
 class Trainer:
     """A method, its images and everything that changes from one step to the next."""
 
@@ -108,6 +86,7 @@ class Trainer:
         """`identity` is what a checkpoint must agree with: method, data, and the like."""
         config.check()
         self.config, self.run, self.identity = config, run, identity
+        keep_freed_memory()
         self.device = choose_device(config.device)
         self.world = distributed.connect(self.device)
         if self.device.type == "cuda" and self.world.size > 1:

@@ -4,19 +4,22 @@
 
 The plain loop is the one that PyTorch's DCGAN example teaches: a DataLoader with a transform per
 image and two workers (the example's default), fp32, NCHW, and a generator step that also computes
-the discriminator's gradients. Rounds alternate between all variants, so that a busy machine slows
-them alike; medians are compared.
+the discriminator's gradients. Each variant lives in a process of its own, as in real use. Rounds
+alternate between the variants, one at a time, so that a busy machine slows them alike; medians are
+compared.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +31,14 @@ from torchvision.datasets import MNIST
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 from imggen.data import Images, data_root, load
+from imggen.device import device_name
 from imggen.methods.dcgan import DCGAN, Config
-from imggen.run import RunDir, device_name
+from imggen.run import RunDir
 from imggen.train import TrainConfig, Trainer
 
 BATCH = 128
+WARM_UP_STEPS = 10
+VARIANTS = ("plain", "ours fp32", "ours bf16", "bare fp32", "bare bf16")
 
 
 def plain_loop(root: Path, workers: int) -> Iterator[None]:
@@ -67,7 +73,7 @@ def plain_loop(root: Path, workers: int) -> Iterator[None]:
 
 
 def our_loop(images: Images, folder: Path, precision: Any) -> Iterator[None]:
-    """One step of our loop, with EMA, statistics and checkpoints every two seconds."""
+    """One step of our loop, with EMA, statistics and checkpoints."""
     from imggen import checkpoint
     from imggen.progress import Progress
 
@@ -106,19 +112,67 @@ def make_trainer(images: Images, folder: Path, config: TrainConfig) -> Trainer:
     return Trainer(lambda shape: DCGAN(Config(), shape), images, config, run, {})
 
 
-def measure(loops: dict[str, Iterator[None]], rounds: int, steps: int) -> dict[str, float]:
-    """Median images/s of each loop over alternating rounds."""
-    speeds: dict[str, list[float]] = {name: [] for name in loops}
-    for loop in loops.values():
-        for _ in range(5):
+def make_loop(variant: str, folder: Path, workers: int) -> Iterator[None]:
+    """The loop that a variant's name means: "plain", or "ours" or "bare" with a precision."""
+    if variant == "plain":
+        return plain_loop(data_root(), workers)
+    kind, precision = variant.split()
+    return (our_loop if kind == "ours" else bare_loop)(load("mnist"), folder, precision)
+
+
+def serve(variant: str, folder: Path, workers: int, pipe: Connection) -> None:
+    """A variant's process: for each number of steps received, does them and sends the seconds.
+
+    For 0 it sends its peak memory in MB and ends.
+    """
+    loop = make_loop(variant, folder, workers)
+    while steps := pipe.recv():
+        started = time.perf_counter()
+        for _ in range(steps):
             next(loop)
-    for _ in range(rounds):
-        for name, loop in loops.items():
-            started = time.perf_counter()
-            for _ in range(steps):
-                next(loop)
-            speeds[name].append(steps * BATCH / (time.perf_counter() - started))
-    return {name: statistics.median(values) for name, values in speeds.items()}
+        pipe.send(time.perf_counter() - started)
+    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+def measure(rounds: int, steps: int, workers: int) -> dict[str, dict[str, float]]:
+    """Images/s (median over alternating rounds) and peak memory (MB) of each variant."""
+    context = multiprocessing.get_context("spawn")
+    pipes = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        for variant in VARIANTS:
+            pipes[variant], theirs = context.Pipe()
+            folder = Path(temporary) / variant.replace(" ", "-")
+            context.Process(target=serve, args=(variant, folder, workers, theirs)).start()
+            ask(pipes[variant], WARM_UP_STEPS)
+        seconds: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+        for _ in range(rounds):
+            for variant, pipe in pipes.items():
+                seconds[variant].append(ask(pipe, steps))
+        memory = {variant: ask(pipe, 0) for variant, pipe in pipes.items()}
+    speed = {name: steps * BATCH / statistics.median(times) for name, times in seconds.items()}
+    return {"images_per_second": speed, "peak_memory_mb": memory}
+
+
+def ask(pipe: Connection, steps: int) -> float:
+    """Has a variant's process do `steps` steps, and waits for its answer."""
+    pipe.send(steps)
+    return pipe.recv()
+
+
+def summary(measured: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """The comparisons that we promise, from what `measure` returns."""
+    speed = measured["images_per_second"]
+    result: dict[str, Any] = {
+        "device": device_name(torch.device("cpu")),
+        "batch_size": BATCH,
+        "images_per_second": {name: round(value) for name, value in speed.items()},
+        "peak_memory_mb": measured["peak_memory_mb"],
+    }
+    for precision in ("fp32", "bf16"):
+        ours, bare = speed[f"ours {precision}"], speed[f"bare {precision}"]
+        result[f"speedup_{precision}"] = round(ours / speed["plain"], 2)
+        result[f"overhead_{precision}"] = round(bare / ours - 1, 3)
+    return result
 
 
 def main() -> None:
@@ -128,36 +182,18 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="of the plain loop's DataLoader")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    images = load("mnist")
-    with tempfile.TemporaryDirectory() as temporary:
-        root = Path(temporary)
-        loops: dict[str, Callable[[], Iterator[None]]] = {
-            "plain": lambda: plain_loop(data_root(), options.workers),
-            "ours fp32": lambda: our_loop(images, root / "fp32", "fp32"),
-            "ours bf16": lambda: our_loop(images, root / "bf16", "bf16"),
-            "bare fp32": lambda: bare_loop(images, root / "bare32", "fp32"),
-            "bare bf16": lambda: bare_loop(images, root / "bare16", "bf16"),
-        }
-        started = {name: make() for name, make in loops.items()}
-        speeds = measure(started, options.rounds, options.steps)
-    result = {
-        "device": device_name(torch.device("cpu")),
-        "batch_size": BATCH,
-        "images_per_second": {name: round(speed) for name, speed in speeds.items()},
-        "speedup_fp32": round(speeds["ours fp32"] / speeds["plain"], 2),
-        "speedup_bf16": round(speeds["ours bf16"] / speeds["plain"], 2),
-        "overhead_fp32": round(speeds["bare fp32"] / speeds["ours fp32"] - 1, 3),
-        "overhead_bf16": round(speeds["bare bf16"] / speeds["ours bf16"] - 1, 3),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    }
+    load("mnist")  # says what is missing before five processes do
+    result = summary(measure(options.rounds, options.steps, options.workers))
     if options.json:
         print(json.dumps(result, indent=2))
         return
-    for name, speed in speeds.items():
-        print(f"{name:<12}{speed:>8.0f} images/s   {speed / speeds['plain']:.2f}x plain")
-    for name in ("overhead_fp32", "overhead_bf16"):
-        print(f"{name.replace('_', ' ')} of EMA, statistics and checkpoints: {result[name]:.1%}")
-    print(f"peak memory of all variants together: {result['peak_memory_mb']} MB")
+    speed = result["images_per_second"]
+    for name, value in speed.items():
+        megabytes = result["peak_memory_mb"][name]
+        print(f"{name:<10}{value:>6} images/s  {value / speed['plain']:.2f}x  {megabytes:>5} MB")
+    for precision in ("fp32", "bf16"):
+        overhead = result[f"overhead_{precision}"]
+        print(f"{precision}: EMA, statistics and checkpoints add {overhead:.1%} to a bare step")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from imggen.errors import UserError
 from imggen.files import sha256_file, write_bytes
 from imggen.methods import dcgan, vae
 from imggen.run import RunDir
-from imggen.train import TrainConfig, Trainer, choose_device, frame_steps
+from imggen.train import TrainConfig, Trainer, frame_steps
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 METHODS = {"dcgan": (dcgan.DCGAN, dcgan.Config.tiny()), "vae": (vae.VAE, vae.Config.tiny())}
@@ -226,15 +226,6 @@ def test_a_real_full_disk_is_one_sentence_and_keeps_the_old_file(tmp_path):
 def test_senseless_settings_are_refused(tmp_path, field, value):
     with pytest.raises(UserError, match=r"--train\." + field.replace("_", "-")):
         trainer(tmp_path, **{field: value})
-
-
-def test_cuda_without_cuda_is_refused():
-    if torch.cuda.is_available():
-        pytest.skip("this machine has CUDA")
-    with pytest.raises(UserError, match=r"use --train\.device cpu"):
-        choose_device("cuda")
-    with pytest.raises(UserError, match="Unknown device"):
-        choose_device("warp drive")
 
 
 COMMON = ("--data.name", "digits", "--train.steps", "300", "--no-publish")
