@@ -13,6 +13,8 @@ about another training seed. For neighbour metrics it takes the balls as they ar
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +22,62 @@ from imggen.metrics.arrays import Array
 
 REPLICATES = 1000
 LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric's value and how much each sample moves it.
+
+    To first order, the same metric of resampled sets is the value plus the mean of the influences
+    over the resample of each set; influences have mean 0. None: the metric does not see that set.
+    """
+
+    value: float
+    real: Array | None = None
+    """Influence of each real sample (n,)."""
+    fake: Array | None = None
+    """Influence of each generated sample (m,)."""
+    share: bool = False
+    """The value is a share of the samples of the one set that has influences."""
+
+    def interval(self) -> tuple[float, float]:
+        """95 % interval: Wilson's for a share, else by bootstrap."""
+        known = [moves for moves in (self.real, self.fake) if moves is not None]
+        if self.share:
+            return share_interval(known[0] + self.value)
+        return interval(self.value, *known)
+
+
+def share_of(indicators: Array, of: Literal["real", "fake"]) -> Estimate:
+    """The share of true indicators (n,) of one set's samples."""
+    return replace(mean_of(indicators, of), share=True)
+
+
+def mean_of(values: Array, of: Literal["real", "fake"]) -> Estimate:
+    """The mean of values (n,), one for each of a set's samples."""
+    value = float(np.mean(values))
+    moves = np.asarray(values, dtype=np.float64) - value
+    return Estimate(value, moves, None) if of == "real" else Estimate(value, None, moves)
+
+
+def interval(self) -> tuple[float, float]:
+        """95 % interval: Wilson's for a share, else by bootstrap."""
+        known = [moves for moves in (self.real, self.fake) if moves is not None]
+        if self.share:
+            return share_interval(known[0] + self.value)
+        return interval(self.value, *known)
+
+
+def share_of(indicators: Array, of: str) -> Estimate:
+    """The share of true indicators (n,) of the "real" or the "fake" samples."""
+    value = float(np.mean(indicators))
+    return Estimate(value, share=True, **{of: np.asarray(indicators, dtype=np.float64) - value})
+
+
+def mean_of(values: Array, of: str) -> Estimate:
+    """The mean of values (n,), one for each of the "real" or the "fake" samples."""
+    value = float(np.mean(values))
+    return Estimate(value, **{of: np.asarray(values, dtype=np.float64) - value})
 
 
 def interval(
