@@ -60,26 +60,6 @@ def mean_of(values: Array, of: Literal["real", "fake"]) -> Estimate:
     return Estimate(value, moves, None) if of == "real" else Estimate(value, None, moves)
 
 
-def interval(self) -> tuple[float, float]:
-        """95 % interval: Wilson's for a share, else by bootstrap."""
-        known = [moves for moves in (self.real, self.fake) if moves is not None]
-        if self.share:
-            return share_interval(known[0] + self.value)
-        return interval(self.value, *known)
-
-
-def share_of(indicators: Array, of: str) -> Estimate:
-    """The share of true indicators (n,) of the "real" or the "fake" samples."""
-    value = float(np.mean(indicators))
-    return Estimate(value, share=True, **{of: np.asarray(indicators, dtype=np.float64) - value})
-
-
-def mean_of(values: Array, of: str) -> Estimate:
-    """The mean of values (n,), one for each of the "real" or the "fake" samples."""
-    value = float(np.mean(values))
-    return Estimate(value, **{of: np.asarray(values, dtype=np.float64) - value})
-
-
 def interval(
     value: float, *influences: Array, replicates: int = REPLICATES, seed: int = 0
 ) -> tuple[float, float]:
