@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 from tyro.conf import Positional
 
 from imggen import evaluate as scoring
-from imggen import export, figures, published
+from imggen import export, figures, published, report, sets
 from imggen.command import run_command
 from imggen.errors import UserError
 from imggen.files import write_bytes
@@ -44,10 +44,14 @@ def status(json: bool = False, docs_dir: Path | None = None) -> int:
 def evaluate(
     real: Positional[str],
     fake: Positional[str],
+    against: str | None = None,
+    train: str | None = None,
     features: str = "auto",
-    inception_weights: Path | None = None,
+    weights: Annotated[Path | None, tyro.conf.arg(aliases=["--inception-weights"])] = None,
     n: int = scoring.SAMPLES,
     json: bool = False,
+    figure: Path | None = None,
+    cache: bool = True,
     root: Path | None = None,
     docs_dir: Path | None = None,
     seed: int = scoring.SEED,
@@ -55,24 +59,42 @@ def evaluate(
     """Scores generated images against real ones, with 95 % intervals.
 
     Args:
-        real: A folder of images, a .npy/.npz of uint8 images, or NAME:SPLIT (mnist:test).
+        real: A folder of images, a .npy/.npz of uint8 images, a .npy of features (n, d), or
+            NAME:SPLIT (mnist:test).
         fake: The same, or a run directory or published slug, which is sampled on the fly.
-        features: auto, lenet, inception, pixels, or a file of Inception weights (.pth).
-        inception_weights: Inception's weights file, as torch-fidelity publishes it.
+        against: A second generator, as `fake`: is the first better?
+        train: The images that the generator was trained on, as `real`: gives the floor, and looks
+            for copies. NAME:train by default where REAL is NAME:test.
+        features: auto, lenet, inception, pixels, a file of Inception weights (.pth), or another
+            network of torch-fidelity (vgg16, clip-vit-b-32, dinov2-vit-b-14, ...).
+        weights: The network's weights file, as torch-fidelity reads it.
         n: Images of each set that are compared at most; 0 takes all.
         json: Print JSON for machines.
+        figure: Also draw the result to this .png.
+        cache: Keep the features of real images for the next time.
         root: Folder that holds the datasets; default $IMGGEN_DATA.
         docs_dir: The docs folder that holds published runs; default docs/ of this checkout.
         seed: Seed of the generated samples and of which images are compared.
     """
     if n < 0:
         raise UserError(f"--n is {n}: give a number of images from 0 up (0 takes all).")
-    real_images = scoring.resolve(real, root)
-    wanted = min(len(real_images), n or len(real_images))
-    fake_images = scoring.resolve_fake(fake, wanted, root, seed, docs_dir)
-    floor = None if ":" in fake else scoring.other_split(real, root)
-    result = scoring.evaluate(real_images, fake_images, floor, features, n, inception_weights, seed)
-    print(_json(result)) if json else scoring.table(result)
+    if figure is not None and figure.suffix != ".png":
+        raise UserError(f"--figure {figure} must end in .png.")
+    real_set = sets.resolve(real, root)
+    wanted = min(len(real_set), n or len(real_set))
+    fake_set, rival = (
+        None if text is None else sets.resolve_fake(text, wanted, root, seed, docs_dir)
+        for text in (fake, against)
+    )
+    seen = sets.training_split(real, root) if train is None else sets.resolve(train, root)
+    assert fake_set is not None
+    result = scoring.evaluate(real_set, fake_set, seen, features, n, weights, seed, rival, cache)
+    print(_json(result)) if json else report.table(result)
+    if figure is not None:
+        extractor = None
+        if not isinstance(real_set, sets.GivenFeatures):
+            extractor = scoring.choose_extractor(features, real_set, weights)
+        write_bytes(figure, report.picture(result, fake_set, seen, extractor))
     return 0
 
 

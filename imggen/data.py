@@ -7,7 +7,7 @@ import hashlib
 import os
 import pickle
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 
 from imggen.errors import UserError
+from imggen.folders import find_images
 
 DOWNLOAD_TIMEOUT_SECONDS = 20
 SPLITS = ("train", "test", "all")
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 DIGITS_TEST = 360
 """The last 360 of scikit-learn's 1,797 digits are the test split (its own order, 20 %)."""
 
@@ -44,6 +44,10 @@ class Images:
         """(C, H, W) of one image."""
         channels, height, width = self.pixels.shape[1:]
         return channels, height, width
+
+    def blocks(self, size: int = 250) -> Iterator[Tensor]:
+        """The pixels in order, uint8 (size, C, H, W) each, the last one perhaps smaller."""
+        yield from self.pixels.split(size)
 
     @cached_property
     def sha256(self) -> str:
@@ -200,40 +204,14 @@ def read_folder(path: Path, split: str = "all") -> Images:
 
     Raises: UserError when there is none, when sizes differ, or when one is unreadable.
     """
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-    if not files:
-        raise UserError(f"{path} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).")
-    arrays = [_read_image(file) for file in files]
-    for file, array in zip(files, arrays, strict=True):
-        if array.shape[:2] != arrays[0].shape[:2]:
-            (h, w), (h0, w0) = array.shape[:2], arrays[0].shape[:2]
-            raise UserError(
-                f"Images of different sizes: {file} is {w}x{h} and {files[0]} is {w0}x{h0}: "
-                "resize them to one size first."
-            )
-    if any(array.ndim == 3 for array in arrays):
-        arrays = [a if a.ndim == 3 else np.repeat(a[..., None], 3, axis=2) for a in arrays]
-    pixels = torch.from_numpy(np.stack(arrays))
-    pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2).contiguous()
-    parents = [file.relative_to(path).parts[:-1] for file in files]
+    files = find_images(path, split)
+    pixels = torch.cat(list(files.blocks()))
+    parents = [file.relative_to(path).parts[:-1] for file in files.paths]
     if not all(parents):
         return Images(str(path), split, pixels, None)
     classes = sorted({parts[0] for parts in parents})
     labels = torch.tensor([classes.index(parts[0]) for parts in parents])
     return Images(str(path), split, pixels, labels, tuple(classes))
-
-
-def _read_image(file: Path) -> np.ndarray:
-    """uint8 (H, W) for a grey image, (H, W, 3) for any other."""
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            return np.asarray(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(
-            f"{file} can't be read as an image ({error}): remove or repair it."
-        ) from error
 
 
 def read_array(path: Path, split: str = "all") -> Images:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,56 +14,33 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from imggen import data, published
-from imggen.data import DATASETS, Images
 from imggen.errors import UserError
-from imggen.metrics import classifier, frechet, kid, neighbours
+from imggen.files import write_bytes
+from imggen.measures import (
+    K_BALLS,
+    K_MANIFOLD,
+    Features,
+    Found,
+    entries,
+    measure,
+    measure_copies,
+    measure_copies_of_real,
+)
 from imggen.metrics import features as extractors
-from imggen.metrics.arrays import Array
-from imggen.metrics.bootstrap import REPLICATES, interval, share_interval
+from imggen.metrics.bootstrap import REPLICATES, Estimate, compare
 from imggen.metrics.features import INCEPTION_FILE, Extractor
+from imggen.sets import GivenFeatures, ImageSet, choose, digests, refuse_unlike
 
 SAMPLES = 10_000
 """At most so many images of each set are compared, the same number of both."""
 SEED = 0
+CONFIDENT = 0.05
+"""Two generators differ when the p-value of their comparison is below."""
 
-BETTER = {
-    "frechet_distance": "lower",
-    "kid": "lower",
-    "precision": "higher",
-    "recall": "higher",
-    "density": "higher",
-    "coverage": "higher",
-    "classifier_score": "higher",
-}
+AnySet = ImageSet | GivenFeatures
 
 
-@dataclass(frozen=True)
-class Features:
-    """One set's features (n, d), logits (n, classes) or None, and where they come from."""
-
-    values: Array
-    logits: Array | None
-    source: dict[str, Any]
-
-
-def order_by_content(images: Images) -> Images:
-    """The same images in the order of their hashes, so that file order changes no number."""
-    flat = images.pixels.flatten(1).numpy()
-    digests = [hashlib.blake2b(row.data, digest_size=16).digest() for row in flat]
-    return images.subset(torch.tensor(sorted(range(len(digests)), key=digests.__getitem__)))
-
-
-def choose(images: Images, n: int, seed: int) -> Images:
-    """`n` of the images without repetition, drawn by `seed`, whatever their order."""
-    ordered = order_by_content(images)
-    if n >= len(ordered):
-        return ordered
-    index = np.random.default_rng(seed).choice(len(ordered), n, replace=False)
-    return ordered.subset(torch.from_numpy(np.sort(index)))
-
-
-def choose_extractor(name: str, real: Images, weights: Path | None = None) -> Extractor:
+def choose_extractor(name: str, real: ImageSet, weights: Path | None = None) -> Extractor:
     """The extractor called `name`; `auto` is lenet for grey 28x28 images, else inception if its
     weights are there, else pixels.
 
@@ -78,138 +56,202 @@ def choose_extractor(name: str, real: Images, weights: Path | None = None) -> Ex
             return extractors.lenet_extractor()
         if name == "pixels":
             return extractors.pixels_extractor(real.shape)
-        if name == "inception":
-            return extractors.inception_extractor(weights)
-        if Path(name).suffix in (".pt", ".pth"):
-            return extractors.inception_extractor(Path(name))
+        if name == "inception" or Path(name).suffix in (".pt", ".pth"):
+            return extractors.inception_extractor(Path(name) if "." in name else weights)
+        if name in extractors.fidelity_names():
+            if weights is None:
+                raise UserError(f"--features {name} needs its weights file: name it by --weights.")
+            return extractors.fidelity_extractor(name, weights)
     except ValueError as error:
         raise UserError(str(error)) from error
     raise UserError(
-        f"Unknown features {name!r}: choose lenet, inception, pixels, or a file of Inception "
-        "weights (.pth)."
+        f"Unknown features {name!r}: choose lenet, inception, pixels, a file of Inception weights "
+        f"(.pth), or with --weights one of {', '.join(extractors.fidelity_names())}."
     )
 
 
-def extract(extractor: Extractor, images: Images, role: str) -> Features:
-    """Features of a set, with a progress bar on a terminal."""
-    if extractor.name == "pixels" and int(np.prod(images.shape)) != extractor.dim:
+def extract(
+    extractor: Extractor | None, given: AnySet, n: int, seed: int, role: str, cache: bool = False
+) -> Features:
+    """Features of `n` of a set's images in the order of their content, whatever that of the files.
+
+    With `cache` they are kept in, and taken from, the user's cache folder, by content.
+
+    Raises: UserError when the extractor can't take these images.
+    """
+    if isinstance(given, GivenFeatures):
+        return _given(given, n, seed)
+    assert extractor is not None
+    if extractor.name == "pixels" and int(np.prod(given.shape)) != extractor.dim:
         raise UserError(
-            f"The images of {images.name} are {images.shape} (channels, height, width) and do not "
+            f"The images of {given.name} are {given.shape} (channels, height, width) and do not "
             "match the others: resize or convert one set, or use --features lenet or inception."
         )
-    with tqdm(
-        total=len(images), desc=role, unit=" images", leave=False, disable=not sys.stderr.isatty()
-    ) as bar:
-        values, logits = extractors.extract(extractor, images.pixels, bar.update)
-    source = {
-        "name": images.name,
-        "split": images.split,
-        "n": len(images),
-        "sha256": images.sha256,
-        "shape": list(images.shape),
-    }
-    return Features(values, logits, source)
+    hashes = digests(given)
+    index = choose(hashes, n, seed)
+    chosen, kept = given.subset(index), [hashes[i] for i in index.tolist()]
+    content = hashlib.sha256(b"".join(kept)).hexdigest()
+    source = {"name": given.name, "split": given.split, "n": len(kept), "sha256": content}
+    source["shape"] = list(given.shape)
+    path = cache_file(extractor, content)
+    arrays = _read_cache(path) if cache else None
+    if arrays is None:
+        with tqdm(
+            total=len(kept), desc=role, unit=" images", leave=False, disable=not sys.stderr.isatty()
+        ) as bar:
+            arrays = extractors.extract(extractor, chosen.blocks(), len(kept), bar.update)
+        if cache:
+            _write_cache(path, *arrays)
+    return Features(arrays[0], arrays[1], source, kept)
 
 
-def measure(real: Features, fake: Features) -> dict[str, dict[str, Any]]:
-    """Each metric's value and 95 % interval.
+def _given(given: GivenFeatures, n: int, seed: int) -> Features:
+    rows = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in given.values]
+    index = choose(rows, n, seed).numpy()
+    kept = [rows[i] for i in index]
+    content = hashlib.sha256(b"".join(kept)).hexdigest()
+    source = {"name": given.name, "split": given.split, "n": len(kept), "sha256": content}
+    return Features(given.values[index], None, source)
 
-    Raises: UserError with the metric's own sentence for bad features.
-    """
+
+def cache_file(extractor: Extractor, content: str) -> Path:
+    """Where features of images with this content lie: below $XDG_CACHE_HOME/imggen."""
+    what = f"{extractor.name} {extractor.sha256} {extractor.preparation} {content}"
+    root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return root / "imggen" / "features" / f"{hashlib.sha256(what.encode()).hexdigest()}.npz"
+
+
+def _read_cache(path: Path) -> tuple[np.ndarray, np.ndarray | None] | None:
     try:
-        return _measure(real, fake)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+        with np.load(path, allow_pickle=False) as stored:
+            return stored["values"], stored.get("logits")
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return None  # absent or damaged: extracted again
 
 
-def _measure(real: Features, fake: Features) -> dict[str, dict[str, Any]]:
-    results: dict[str, dict[str, Any]] = {}
-
-    def put(name: str, value: float, bounds: tuple[float, float]) -> None:
-        results[name] = {"value": value, "interval": list(bounds), "better": BETTER[name]}
-
-    x, y = real.values, fake.values
-    distance = frechet.frechet_distance(x, y)
-    put("frechet_distance", distance, interval(distance, *frechet.influences(x, y)))
-    kernel_distance, *influences = kid.kid_with_influences(x, y)
-    put("kid", kernel_distance, interval(kernel_distance, *influences))
-    found = neighbours.neighbourhoods(x, y)
-    put("precision", found.precision, share_interval(found.in_real))
-    put("recall", found.recall, share_interval(found.in_fake))
-    put("density", found.density, interval(found.density, found.balls))
-    put("coverage", found.coverage, share_interval(found.covered))
-    if fake.logits is None:
-        results["classifier_score"] = {
-            "value": None,
-            "interval": None,
-            "better": BETTER["classifier_score"],
-            "note": "these features have no classifier",
-        }
+def _write_cache(path: Path, values: np.ndarray, logits: np.ndarray | None) -> None:
+    buffer = io.BytesIO()
+    if logits is None:
+        np.savez(buffer, values=values)
     else:
-        score = classifier.classifier_score(fake.logits)
-        influence = classifier.influences(fake.logits)
-        put("classifier_score", score, interval(score, influence))
-    return results
+        np.savez(buffer, values=values, logits=logits)
+    try:
+        write_bytes(path, buffer.getvalue())
+    except OSError as error:
+        print(f"features are not kept for the next time ({error})", file=sys.stderr)
 
 
 def evaluate(
-    real: Images,
-    fake: Images,
-    floor: Images | None = None,
+    real: AnySet,
+    fake: AnySet,
+    train: AnySet | None = None,
     features: str = "auto",
     n: int = SAMPLES,
-    inception_weights: Path | None = None,
+    weights: Path | None = None,
     seed: int = SEED,
+    against: AnySet | None = None,
+    cache: bool = False,
 ) -> dict[str, Any]:
     """Every metric of `fake` against `real`, as DESIGN § 7 lays metrics.json out.
 
-    `floor` holds other real images (the training split, say): the same metrics between them and
-    `real` say what a perfect generator would get at this n. At most `n` images of each set are
-    used, the same number of all (0: as many as the smaller one holds).
+    `train` holds other real images, those that the generator saw: as many of them, measured like
+    generated ones, are the floor, what a perfect generator would get at this n; and all of them
+    are searched for copies. `against` is a second generator to compare the first with. At most `n`
+    images of each set are used, the same number of all (0: as many as the smallest one holds).
 
     Raises: UserError for sets that can't be compared.
     """
-    size = min(len(real), len(fake), n or sys.maxsize)
-    extractor = choose_extractor(features, real, inception_weights)
-    sets = {"real": choose(real, size, seed), "generated": choose(fake, size, seed)}
-    real_features = extract(extractor, sets["real"], "real")
-    fake_features = extract(extractor, sets["generated"], "generated")
-    metrics = measure(real_features, fake_features)
-    result = {
-        "metrics": metrics,
-        "real": real_features.source,
-        "fake": fake_features.source,
-        "features": extractor.describe(),
-        "protocol": {
-            "n": size,
-            "seed": seed,
-            "k_precision_recall": 3,
-            "k_density_coverage": 5,
-            "interval": f"95 %, {REPLICATES} bootstrap replicates of influences; shares: Wilson",
-        },
-        "warnings": warnings_for(size, real, fake, extractor),
+    others = [given for given in (fake, train, against) if given is not None]
+    for other in others:
+        refuse_unlike(real, other)
+    size = min([len(given) for given in (real, *others)] + [n or sys.maxsize])
+    given = isinstance(real, GivenFeatures)
+    extractor = None if given else choose_extractor(features, real, weights)  # type: ignore[arg-type]
+    held_out = extract(extractor, real, size, seed, "real", cache)
+    generated = extract(extractor, fake, size, seed, "generated")
+    found, floor = measure(held_out, generated), None
+    result: dict[str, Any] = {"real": held_out.source, "fake": generated.source}
+    seen = None
+    if train is not None:
+        part = extract(extractor, train, size, seed, "floor", cache)
+        seen = extract(extractor, train, len(train), seed, "training", cache)
+        floor = measure(held_out, part) | measure_copies_of_real(held_out, seen)
+        found |= measure_copies(generated, held_out, seen)
+        result |= {"floor": part.source, "train": seen.source}
+    result["metrics"] = entries(found, floor)
+    if against is not None:
+        second = extract(extractor, against, size, seed, "second")
+        rival = measure(held_out, second)
+        if seen is not None:
+            rival |= measure_copies(second, held_out, seen)
+        result["against"] = {**second.source, "metrics": entries(rival)}
+        result["comparison"] = comparisons(found, rival, floor)
+    result["features"] = (
+        extractor.describe() if extractor else {"name": "given", "dim": held_out.values.shape[1]}
+    )
+    result["protocol"] = protocol(size, seed)
+    result["warnings"] = warnings_for(size, real, fake, extractor, held_out.values.shape[1])
+    return {"metrics": result.pop("metrics"), **result}
+
+
+def protocol(n: int, seed: int) -> dict[str, Any]:
+    """The settings that a value depends on."""
+    return {
+        "n": n,
+        "seed": seed,
+        "k_precision_recall": K_MANIFOLD,
+        "k_density_coverage": K_BALLS,
+        "interval": f"95 %, {REPLICATES} bootstrap replicates of influences; shares: Wilson",
     }
-    if floor is not None:
-        other = extract(extractor, choose(floor, size, seed), "floor")
-        for name, entry in measure(real_features, other).items():
-            metrics[name]["floor"] = entry["value"]
-            metrics[name]["floor_interval"] = entry["interval"]
-        result["floor"] = other.source
-    return result
 
 
-def warnings_for(n: int, real: Images, fake: Images, extractor: Extractor) -> list[str]:
+def comparisons(first: Found, second: Found, floor: Found | None) -> dict[str, dict[str, Any]]:
+    """By metric: the difference of two generators, its interval and p-value, and which is better.
+
+    Raises nothing: a metric that one of them lacks is left out.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for name, row in entries(first).items():
+        a, b = first[name], second.get(name)
+        if not isinstance(a, Estimate) or not isinstance(b, Estimate):
+            continue
+        found, real = compare(a, b), (floor or {}).get(name)
+        gain = found.difference if row["better"] == "higher" else -found.difference
+        if row["better"] == "floor":
+            if not isinstance(real, Estimate):
+                continue
+            gain = abs(b.value - real.value) - abs(a.value - real.value)
+        better = "undecided" if found.p_value >= CONFIDENT else "first" if gain > 0 else "second"
+        rows[name] = {
+            "difference": found.difference,
+            "interval": list(found.interval),
+            "p_value": found.p_value,
+            "better": better,
+        }
+    return rows
+
+
+def warnings_for(
+    n: int, real: AnySet, fake: AnySet, extractor: Extractor | None, dim: int
+) -> list[str]:
     """What a reader must know before believing the numbers."""
     warnings = []
-    if n <= extractor.dim:
+    if n <= dim:
         warnings.append(
-            f"n = {n} is not above the {extractor.dim} feature dimensions: covariances are "
+            f"n = {n} is not above the {dim} feature dimensions: covariances are "
             "singular and the Fréchet distance is badly biased upwards; trust KID more."
         )
     if len(real) != len(fake):
         warnings.append(
             f"{len(real)} real and {len(fake)} generated images were given; {n} of each were used."
         )
+    if real.split == "train" and not isinstance(fake, GivenFeatures):
+        warnings.append(
+            "The reference is a training split: values are lower than against held-out images and "
+            "do not compare with those."
+        )
+    if extractor is None or isinstance(real, GivenFeatures) or isinstance(fake, GivenFeatures):
+        return warnings
     if real.shape != fake.shape:
         warnings.append(
             f"Real images are {real.shape} and generated ones {fake.shape}; both were prepared as "
@@ -218,69 +260,3 @@ def warnings_for(n: int, real: Images, fake: Images, extractor: Extractor) -> li
     if extractor.name == "lenet" and not real.name.startswith("mnist"):
         warnings.append("lenet has only seen MNIST digits: its features may miss what matters.")
     return warnings
-
-
-def resolve(text: str, root: Path | None = None) -> Images:
-    """Images from NAME:SPLIT (mnist:test), a folder of images, or a .npy / .npz file.
-
-    Raises: UserError when it is none of these.
-    """
-    name, _, split = text.partition(":")
-    if name in DATASETS and not Path(text).exists():
-        return data.load(name, split or "test", root)
-    if split and not Path(text).exists() and "/" not in name and "." not in name:
-        return data.load(name, split, root)  # unknown dataset: let it say which there are
-    return data.read_images(Path(text))
-
-
-def resolve_fake(
-    text: str, n: int, root: Path | None, seed: int, docs: Path | None = None
-) -> Images:
-    """As `resolve`, and a run directory or published slug, whose generator draws `n` images."""
-    is_run = (Path(text) / "manifest.json").is_file()
-    if is_run or (not Path(text).exists() and ":" not in text and text not in DATASETS):
-        return published.sample_images(text, n, seed, docs)
-    return resolve(text, root)
-
-
-def other_split(text: str, root: Path | None) -> Images | None:
-    """The training split for NAME:test and the other way round: the floor of a dataset."""
-    name, _, split = text.partition(":")
-    opposite = {"test": "train", "train": "test"}.get(split)
-    if name in DATASETS and name != "folder" and opposite and not Path(text).exists():
-        return data.load(name, opposite, root)
-    return None
-
-
-def table(result: dict[str, Any], write: Callable[[str], None] = print) -> None:
-    """Prints a result for people."""
-    real, fake, protocol = result["real"], result["fake"], result["protocol"]
-    write(f"real       {real['name']}:{real['split']}")
-    write(f"generated  {fake['name']}:{fake['split']}")
-    write(f"features   {result['features']['name']}  ({result['features']['preparation']})")
-    write(f"n          {protocol['n']} of each")
-    has_floor = "floor" in result
-    write("")
-    header = f"{'metric':<18}{'value':>10}   {'95 % interval':<22}"
-    write(header + (f"{'floor':>10}   " if has_floor else "") + "better")
-    for name, entry in result["metrics"].items():
-        if entry["value"] is None:
-            write(f"{name:<18}{'-':>10}   {entry['note']}")
-            continue
-        low, high = entry["interval"]
-        bounds = f"[{number(low)}, {number(high)}]"
-        line = f"{name:<18}{number(entry['value']):>10}   {bounds:<22}"
-        line += f"{number(entry['floor']):>10}   " if has_floor else ""
-        write(line + entry["better"])
-    if has_floor:
-        write(f"\nfloor: {result['floor']['name']}:{result['floor']['split']} against the real set")
-    for warning in result["warnings"]:
-        write(f"warning: {warning}")
-
-
-def number(value: float) -> str:
-    """Four significant digits, never in scientific notation."""
-    if abs(value) >= 1000:
-        return f"{value:.0f}"
-    digits = 3 if value == 0 else max(0, min(6, 3 - int(np.floor(np.log10(abs(value))))))
-    return f"{value:.{digits}f}"

@@ -11,7 +11,7 @@ import imageio.v3 as iio
 import torch
 from torch import Tensor
 
-from imggen import figures
+from imggen import charts, figures
 from imggen.data import Images, normalise, to_uint8
 from imggen.determinism import derive_seed
 from imggen.errors import UserError
@@ -87,7 +87,7 @@ def training_gif(run: RunDir) -> bytes | None:
 def curves_svg(method: Any, run: RunDir, batch_size: int) -> bytes | None:
     """Training curves; None when the run has fewer than two rows."""
     rows = run.read_stats()
-    return figures.curves(rows, method.panels, batch_size) if len(rows) > 1 else None
+    return charts.curves(rows, method.panels, batch_size) if len(rows) > 1 else None
 
 
 def reconstructions_png(method: Any, test: Images) -> bytes:

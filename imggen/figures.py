@@ -1,11 +1,11 @@
-"""Tensors to PNG, GIF and SVG. Knows no model."""
+"""Images to PNG and GIF. Knows no model."""
 
 from __future__ import annotations
 
 import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import imageio.v3 as iio
 import numpy as np
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 PADDING = 2
 BACKGROUND = 255
-# Mid-tones with at least 3:1 contrast on both a white and a near-black page.
-COLOURS = ("#3d7ff0", "#d9622b", "#1f9d6b", "#b0559f", "#8f7a12")
-INK = "#7b8190"
 
 
 def image_grid(pixels: Tensor, columns: int, scale: int = 1, padding: int = PADDING) -> Pixels:
@@ -114,52 +111,3 @@ def walk(points: Tensor, steps: int) -> list[Tensor]:
             # Cosine easing: the walk rests a moment at each point that was drawn.
             latents.append(slerp(start, end, 0.5 - 0.5 * math.cos(math.pi * j / steps)))
     return latents
-
-
-def curves(rows: Sequence[dict[str, float]], panels: dict[str, Sequence[str]], batch: int) -> bytes:
-    """SVG of training statistics against images seen, legible on light and dark pages.
-
-    `panels` maps a y-axis label to the statistics drawn in it.
-    """
-    # matplotlib takes 0.3 s to import: only those who draw curves pay for it.
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot as plt
-
-    style: Any = {
-        "svg.hashsalt": "imggen",
-        "svg.fonttype": "path",
-        "font.size": 11,
-        "text.color": INK,
-        "axes.edgecolor": INK,
-        "axes.labelcolor": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-    }
-    with plt.rc_context(style):
-        figure, axes = plt.subplots(
-            1, len(panels), figsize=(4.6 * len(panels), 3.2), layout="constrained", squeeze=False
-        )
-        seen = [row["step"] * batch / 1e6 for row in rows]
-        for axis, (label, names) in zip(axes[0], panels.items(), strict=True):
-            for name, colour in zip(names, COLOURS, strict=False):
-                values = np.array([row[name] for row in rows])
-                axis.plot(seen, values, color=colour, alpha=0.25, linewidth=0.8)
-                axis.plot(seen, smooth(values), color=colour, linewidth=1.8, label=name)
-            axis.set(xlabel="million images seen", ylabel=label)
-            axis.grid(color=INK, alpha=0.2, linewidth=0.6)
-            axis.legend(frameon=False, labelcolor=INK)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-        plt.close(figure)
-    return buffer.getvalue()
-
-
-def smooth(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Centred moving mean over about a fortieth of the curve."""
-    half = max(1, len(values) // 80)
-    padded = np.pad(values, half, mode="edge")
-    return np.convolve(padded, np.full(2 * half + 1, 1 / (2 * half + 1)), mode="valid")

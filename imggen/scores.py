@@ -31,7 +31,7 @@ def score(
     """
     log(f"scoring {len(test)} samples of seed {SEED} against {test.name}:{test.split}")
     fake = Images(slug, f"samples, seed {SEED}", generate(method, len(test), SEED), None)
-    metrics = evaluate(test, fake, floor=train)
+    metrics = evaluate(test, fake, train)
     if hasattr(method, "log_likelihood"):
         log(f"estimating log-likelihoods with {LIKELIHOOD_SAMPLES} importance samples an image")
         metrics["metrics"].update(likelihood(method, test))
@@ -53,21 +53,28 @@ def likelihood(method: Any, test: Images, n_importance: int = LIKELIHOOD_SAMPLES
         [method.log_likelihood(p, generator, n_importance, DRAWS) for p in x.split(IMAGES)]
     )
     note = f"{len(x)} test images binarised once, seed {SEED}"
+    sampled = f"{note}; {n_importance} importance samples an image"
     return {
-        "nll_nats": nats(exact, f"{note}; {n_importance} importance samples an image"),
-        "elbo_nats": nats(bound, f"{note}; one latent an image; an upper bound of nll_nats"),
+        "nll_nats": mean_entry(-exact, "nats per image", sampled),
+        "elbo_nats": mean_entry(
+            -bound, "nats per image", f"{note}; one latent an image; an upper bound of nll_nats"
+        ),
+        "bits_per_dim": mean_entry(
+            -exact / (x.shape[1] * math.log(2)), "bits per binary pixel", sampled
+        ),
     }
 
 
-def nats(log_likelihood: torch.Tensor, note: str) -> dict[str, Any]:
-    """Mean of the negative values (N,) with its interval, as one entry of metrics.json."""
-    values = -log_likelihood.double().numpy()
-    mean, error = float(np.mean(values)), float(np.std(values, ddof=1) / math.sqrt(len(values)))
+def mean_entry(values: torch.Tensor, unit: str, note: str) -> dict[str, Any]:
+    """Mean of values (N,) with its interval, as one entry of metrics.json; lower is better."""
+    array = values.double().numpy()
+    mean, error = float(np.mean(array)), float(np.std(array, ddof=1) / math.sqrt(len(array)))
     return {
         "value": mean,
         "interval": [mean - 1.96 * error, mean + 1.96 * error],
         "floor": None,
         "better": "lower",
-        "unit": "nats per image",
+        "sees": "likelihood",
+        "unit": unit,
         "note": note,
     }

@@ -10,8 +10,10 @@ import torch
 
 from imggen import data
 from imggen.errors import UserError
-from imggen.evaluate import choose, evaluate, number, order_by_content
+from imggen.evaluate import evaluate
 from imggen.metrics import features, lenet
+from imggen.report import number
+from imggen.sets import choose, digests
 
 GREY = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8)
 
@@ -21,7 +23,7 @@ def test_the_frozen_classifier_is_what_its_recipe_says(mnist_root):
     assert recipe["test_accuracy"] >= 0.993
     assert lenet.WEIGHTS.stat().st_size < 2_000_000
     test = data.load("mnist", "test", mnist_root)
-    _, logits = features.extract(features.lenet_extractor(), test.pixels)
+    _, logits = features.extract(features.lenet_extractor(), test.blocks(), len(test), int)
     accuracy = (logits.argmax(1) == test.labels.numpy()).mean()
     assert accuracy == pytest.approx(recipe["test_accuracy"], abs=2e-4)
 
@@ -34,17 +36,20 @@ def test_damaged_classifier_weights_are_refused(tmp_path, monkeypatch):
         lenet.load_lenet()
 
 
-def test_features_do_not_depend_on_the_batch(monkeypatch):
-    whole, _ = features.extract(features.lenet_extractor(), GREY)
-    monkeypatch.setattr(features, "BATCH", 7)
-    parts, _ = features.extract(features.lenet_extractor(), GREY)
+def run(extractor, pixels, size=250):
+    return features.extract(extractor, pixels.split(size), len(pixels), int)
+
+
+def test_features_do_not_depend_on_the_batch():
+    whole, _ = run(features.lenet_extractor(), GREY)
+    parts, _ = run(features.lenet_extractor(), GREY, size=7)
     np.testing.assert_allclose(whole, parts, atol=1e-4)
 
 
 def test_lenet_takes_colour_and_other_sizes():
     extractor = features.lenet_extractor()
     colour = torch.randint(0, 256, (3, 3, 32, 40), dtype=torch.uint8)
-    found, logits = features.extract(extractor, colour)
+    found, logits = run(extractor, colour)
     assert found.shape == (3, 128) and logits.shape == (3, 10)
 
 
@@ -68,7 +73,7 @@ def inception_weights(tmp_path_factory):
 @pytest.mark.slow
 def test_inception_runs_through_torch_fidelity(inception_weights):
     extractor = features.inception_extractor(inception_weights)
-    found, logits = features.extract(extractor, GREY[:3])
+    found, logits = run(extractor, GREY[:3])
     assert found.shape == (3, 2048) and logits.shape == (3, 1008)
     assert len(extractor.sha256) == 64
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
@@ -83,7 +88,7 @@ def test_inception_runs_through_torch_fidelity(inception_weights):
 
 def test_a_file_that_holds_no_inception_weights_is_refused(tmp_path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "bad.pth")
-    with pytest.raises(ValueError, match="no Inception weights"):
+    with pytest.raises(ValueError, match="no inception-v3-compat weights"):
         features.inception_extractor(tmp_path / "bad.pth")
 
 
@@ -105,10 +110,13 @@ def test_scores_do_not_depend_on_the_order_of_files():
 def test_the_chosen_images_are_a_subset_without_repetition():
     pixels = torch.arange(100, dtype=torch.uint8).view(100, 1, 1, 1).expand(-1, 1, 8, 8)
     images = images_of(pixels.contiguous())
-    chosen = choose(images, 30, seed=0).pixels[:, 0, 0, 0].tolist()
+    hashes = digests(images)
+    chosen = choose(hashes, 30, seed=0).tolist()
     assert len(set(chosen)) == 30
-    assert choose(images, 30, seed=1).pixels[:, 0, 0, 0].tolist() != chosen
-    assert sorted(order_by_content(images).pixels[:, 0, 0, 0].tolist()) == list(range(100))
+    assert choose(hashes, 30, seed=1).tolist() != chosen
+    assert sorted(choose(hashes, 100, seed=0).tolist()) == list(range(100))
+    back = choose(hashes[::-1], 30, seed=0)
+    assert [99 - i for i in back.tolist()] == chosen, "the order of files changes nothing"
 
 
 def test_few_samples_and_unlike_sizes_are_warned_of():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from imggen import figures
+from imggen import charts, figures
 
 
 def test_a_grid_places_images_row_by_row_without_changing_a_pixel():
@@ -66,8 +66,8 @@ def test_a_walk_is_closed_and_passes_its_points():
 def test_curves_are_svg_without_background_and_the_same_every_time():
     rows = [{"step": i, "loss": math.sin(i), "other": 1.0} for i in range(1, 50)]
     panels = {"loss": ("loss",), "both": ("loss", "other")}
-    svg = figures.curves(rows, panels, batch=10)
-    assert svg == figures.curves(rows, panels, batch=10)
+    svg = charts.curves(rows, panels, batch=10)
+    assert svg == charts.curves(rows, panels, batch=10)
     text = svg.decode()
     assert text.count("<svg") == 1 and "Date" not in text
     assert 'fill="#ffffff"' not in text and "fill: #ffffff" not in text

@@ -62,7 +62,8 @@ def test_frechet_bias_falls_as_one_over_n():
 def test_frechet_influences_predict_what_one_sample_changes():
     real, fake = pair(3, 800, 900, 6)
     value = frechet_distance(real, fake)
-    for side, moves in enumerate(frechet.influences(real, fake)):
+    found = frechet.estimate(real, fake)
+    for side, moves in enumerate((found.real, found.fake)):
         n, changes = len(moves), []
         for i in range(40):
             sets = [real, fake]
@@ -162,31 +163,32 @@ def test_classifier_score_of_certain_and_uncertain_logits():
 
 def coverage_of(statistic, draw, simulations: int) -> float:
     """Share of 95 % intervals that hold the mean of the statistic over all simulations."""
-    results = [statistic(*draw(np.random.default_rng(i)), i) for i in range(simulations)]
-    truth = np.mean([value for value, _ in results])
-    return float(np.mean([low <= truth <= high for _, (low, high) in results]))
+    results = [statistic(*draw(np.random.default_rng(i))) for i in range(simulations)]
+    truth = np.mean([found.value for found in results])
+    return float(np.mean([low <= truth <= high for low, high in map(interval_of, results)]))
+
+
+def interval_of(found: bootstrap.Estimate) -> tuple[float, float]:
+    return found.interval()
 
 
 def gaussians(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return generator.normal(size=(300, 4)), 0.8 * generator.normal(size=(300, 4)) + 0.4
 
 
-def frechet_interval(x, y, seed):
-    value = frechet_distance(x, y)
-    return value, bootstrap.interval(value, *frechet.influences(x, y), seed=seed)
+def frechet_interval(x, y):
+    return frechet.estimate(x, y)
 
 
-def kid_interval(x, y, seed):
-    value, *moves = kid.kid_with_influences(x, y)
-    return value, bootstrap.interval(value, *moves, seed=seed)
+def kid_interval(x, y):
+    return kid.estimate(x, y)
 
 
 FIXED_REAL = np.random.default_rng(99).normal(size=(200, 4))
 
 
-def precision_interval(x, y, seed):
-    found = neighbourhoods(FIXED_REAL, y[:200])
-    return found.precision, bootstrap.share_interval(found.in_real)
+def precision_interval(x, y):
+    return neighbourhoods(FIXED_REAL, y[:200]).estimates()["precision"]
 
 
 @pytest.mark.parametrize("statistic", [frechet_interval, kid_interval, precision_interval])

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from imggen.metrics.arrays import Array
 
@@ -48,16 +49,46 @@ class Estimate:
         return interval(self.value, *known)
 
 
-def share_of(indicators: Array, of: Literal["real", "fake"]) -> Estimate:
+def share_of(indicators: npt.NDArray[Any], of: Literal["real", "fake"]) -> Estimate:
     """The share of true indicators (n,) of one set's samples."""
     return replace(mean_of(indicators, of), share=True)
 
 
-def mean_of(values: Array, of: Literal["real", "fake"]) -> Estimate:
+def mean_of(values: npt.NDArray[Any], of: Literal["real", "fake"]) -> Estimate:
     """The mean of values (n,), one for each of a set's samples."""
     value = float(np.mean(values))
     moves = np.asarray(values, dtype=np.float64) - value
     return Estimate(value, moves, None) if of == "real" else Estimate(value, None, moves)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of two generators against the same real samples."""
+
+    difference: float
+    """First minus second."""
+    interval: tuple[float, float]
+    p_value: float
+    """Two-sided, of the hypothesis that both are equal (normal approximation)."""
+
+
+def compare(first: Estimate, second: Estimate) -> Comparison:
+    """Is the metric of the first generator other than that of the second?
+
+    Paired in the real samples, whose influences on the two values are subtracted before anything
+    else: what the choice of real images does to both generators alike drops out.
+    """
+    difference = first.value - second.value
+    moves = [
+        m for m in (first.fake, None if second.fake is None else -second.fake) if m is not None
+    ]
+    if first.real is not None and second.real is not None:
+        moves.append(first.real - second.real)
+    deviation = math.sqrt(sum(float(np.var(m)) / len(m) for m in moves))
+    if deviation == 0:
+        return Comparison(difference, (difference, difference), 1.0 if difference == 0 else 0.0)
+    p_value = math.erfc(abs(difference) / deviation / math.sqrt(2))
+    return Comparison(difference, interval(difference, *moves), p_value)
 
 
 def interval(

@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from imggen.metrics.arrays import Array, check_one
+from imggen.metrics.bootstrap import Estimate
 
 
 def divergences(logits: Array) -> Array:
@@ -32,13 +33,14 @@ def classifier_score(logits: Array) -> float:
 
     Raises: ValueError without samples, for NaN, or another shape.
     """
-    return float(np.exp(divergences(logits).mean()))
+    return estimate(logits).value
 
 
-def influences(logits: Array) -> Array:
-    """How much each sample moves the score: (n,), mean 0.
+def estimate(logits: Array) -> Estimate:
+    """`classifier_score` with each sample's influence.
 
     The derivative through p(y) is the same term, so it is score · (KL of the sample - mean KL).
     """
     values = divergences(logits)
-    return np.exp(values.mean()) * (values - values.mean())
+    score = float(np.exp(values.mean()))
+    return Estimate(score, None, score * (values - values.mean()))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from imggen.metrics.arrays import Array
 from imggen.metrics.lenet import DIM, SIZE, load_lenet, load_recipe
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
-BATCH = 250
 
 
 @dataclass(frozen=True)
@@ -47,24 +47,23 @@ class Extractor:
 
 @torch.inference_mode()
 def extract(
-    extractor: Extractor, pixels: Tensor, progress: Callable[[int], None] | None = None
+    extractor: Extractor, blocks: Iterable[Tensor], n: int, progress: Callable[[int], object]
 ) -> tuple[Array, Array | None]:
-    """Features (N, dim) float32 and logits (N, classes) or None, in batches.
+    """Features (n, dim) float32 and logits (n, classes) or None of blocks of uint8 images.
 
-    `progress` is called with the number of images of each batch.
+    `progress` is called with the number of images of each block.
     """
-    features = np.empty((len(pixels), extractor.dim), dtype=np.float32)
-    logits = None
-    for start in range(0, len(pixels), BATCH):
-        batch = pixels[start : start + BATCH]
-        found, scores = extractor.run(batch)
-        features[start : start + len(batch)] = found.numpy()
-        if scores is not None:
-            if logits is None:
-                logits = np.empty((len(pixels), scores.shape[1]), dtype=np.float32)
-            logits[start : start + len(batch)] = scores.numpy()
-        if progress is not None:
-            progress(len(batch))
+    features = np.empty((n, extractor.dim), dtype=np.float32)
+    logits = None if extractor.classes is None else np.empty((n, extractor.classes), np.float32)
+    start = 0
+    for block in blocks:
+        rows = slice(start, start + len(block))
+        found, scores = extractor.run(block)
+        features[rows] = found.numpy()
+        if logits is not None and scores is not None:
+            logits[rows] = scores.numpy()
+        start += len(block)
+        progress(len(block))
     return features, logits
 
 
@@ -103,40 +102,73 @@ def lenet_extractor() -> Extractor:
 def inception_extractor(weights: Path | None = None) -> Extractor:
     """The 2048 pooled features of TensorFlow's Inception-v3 of 2015, through torch-fidelity.
 
-    Raises: ValueError when its weights file is not there or not readable.
+    Raises: ValueError when its weights file is not there, not readable, or not the one that its
+    name says.
     """
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-
     path = weights or Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_FILE
     if not path.is_file():
         raise ValueError(
             f"Inception's weights are not in {path}: download {INCEPTION_FILE} from "
-            "torch-fidelity's releases and name it with --inception-weights, or use --features "
-            "lenet or pixels."
+            "torch-fidelity's releases and name it with --weights, or use --features lenet or "
+            "pixels."
         )
+    return fidelity_extractor("inception-v3-compat", path)
+
+
+FIDELITY_NOTES = {
+    "inception-v3-compat": "299x299 (bilinear as in TensorFlow 1)",
+    "vgg16": "224x224",
+}
+
+
+def fidelity_names() -> tuple[str, ...]:
+    """The networks that torch-fidelity knows."""
+    import torch_fidelity.metrics  # noqa: F401  (registers them)
+    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
+
+    return tuple(FEATURE_EXTRACTORS_REGISTRY)
+
+
+def fidelity_extractor(name: str, weights: Path) -> Extractor:
+    """A network of torch-fidelity with weights from a file, which that package unpickles.
+
+    Raises: ValueError when the file does not hold that network's weights, or when its name carries
+    the beginning of a SHA-256 that is not its own (weights-...-6726825d.pth).
+    """
+    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
+
+    if not weights.is_file():
+        raise ValueError(f"{weights} does not exist: name the file of {name}'s weights.")
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    promised = re.search(r"-([0-9a-f]{8})\.pth$", weights.name)
+    if promised and not digest.startswith(promised[1]):
+        raise ValueError(
+            f"{weights} is damaged: its SHA-256 begins with {digest[:8]}, its name promises "
+            f"{promised[1]}: download it again."
+        )
+    kind = FEATURE_EXTRACTORS_REGISTRY[name]
+    layers = [kind.get_default_feature_layer_for_metric("fid")]
+    if name == "inception-v3-compat":
+        layers.append("logits_unbiased")
     try:
-        network = FeatureExtractorInceptionV3(
-            "inception-v3-compat",
-            ["2048", "logits_unbiased"],
-            feature_extractor_weights_path=str(path),
-        )
+        network = kind(name, layers, feature_extractor_weights_path=str(weights)).eval()
+        probe = network(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
     except Exception as error:  # torch.load and load_state_dict raise many kinds
         reason = str(error).strip().split("\n")[0]
         raise ValueError(
-            f"{path} holds no Inception weights of torch-fidelity ({reason})."
+            f"{weights} holds no {name} weights of torch-fidelity ({reason})."
         ) from error
-    network.eval()
 
     def run(x: Tensor) -> tuple[Tensor, Tensor | None]:
-        features, logits = network(x.expand(-1, 3, -1, -1).contiguous())
-        return features, logits
+        found = network(x.expand(-1, 3, -1, -1).contiguous())
+        return found[0].float(), found[1].float() if len(found) > 1 else None
 
     return Extractor(
-        name="inception",
-        dim=2048,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        preparation="grey repeated to RGB, 299x299 (bilinear as in TensorFlow 1)",
+        name="inception" if name == "inception-v3-compat" else name,
+        dim=probe[0].shape[1],
+        sha256=digest,
+        preparation=f"grey repeated to RGB, {FIDELITY_NOTES.get(name, 'resized by the network')}",
         run=run,
-        classes=1008,
-        details="Inception-v3 of 2015-12-05 through torch-fidelity",
+        classes=probe[1].shape[1] if len(probe) > 1 else None,
+        details=f"{name} through torch-fidelity",
     )

@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from imggen.metrics.arrays import Array, check_features
+from imggen.metrics.bootstrap import Estimate
 
 BLOCK = 2000
 
@@ -65,11 +66,11 @@ def kid(real: Array, fake: Array) -> float:
 
     Raises: ValueError for fewer than two samples, NaN, or unequal dimensions.
     """
-    return kid_with_influences(real, fake)[0]
+    return estimate(real, fake).value
 
 
-def kid_with_influences(real: Array, fake: Array) -> tuple[float, Array, Array]:
-    """The unbiased value, and how much each sample moves it: (n,) and (m,), means about 0.
+def estimate(real: Array, fake: Array) -> Estimate:
+    """`kid` with each sample's influence.
 
     The influence is the Hájek projection of the two-sample U-statistic, 2 (h(x) - mean h) with
     h(x) = mean_x' k(x, x') - mean_y k(x, y) (arXiv:1801.01401, appendix A).
@@ -81,7 +82,7 @@ def kid_with_influences(real: Array, fake: Array) -> tuple[float, Array, Array]:
     value -= 2 * cross_real.sum() / (n * m)
     h_real = own_real / (n - 1) - cross_real / m
     h_fake = own_fake / (m - 1) - cross_fake / n
-    return float(value), 2 * (h_real - h_real.mean()), 2 * (h_fake - h_fake.mean())
+    return Estimate(float(value), 2 * (h_real - h_real.mean()), 2 * (h_fake - h_fake.mean()))
 
 
 def kid_subsets(

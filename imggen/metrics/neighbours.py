@@ -9,7 +9,10 @@ Density and coverage: Naeem et al. 2020, arXiv:2002.09797, Eq. 5-6, k = 5. Densi
 many real balls a generated point lies, over k (it may exceed 1); coverage is the share of real
 balls that hold a generated point, and unlike recall it can't be raised by generated outliers.
 
-Comparisons are strict (`<`), as in the `prdc` package, whose values these are.
+Clipped density and coverage: Salvy, Talbot and Thirion 2025, arXiv:2507.01761, in `clipped.py`;
+what they count is counted here.
+
+Comparisons are strict (`<`), as in the `prdc` package, whose values the first four are.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import torch
 from torch import Tensor
 
 from imggen.metrics.arrays import Array, check_features
+from imggen.metrics.bootstrap import Estimate, mean_of, share_of
 
 Index = npt.NDArray[np.integer]
 
@@ -34,16 +38,22 @@ DOUBT = 1e-5
 
 @dataclass(frozen=True)
 class Neighbourhoods:
-    """Per sample: what the four numbers are the means of."""
+    """Per sample: what the numbers are the means of. Real points (n), generated ones (m)."""
 
-    in_real: Array
+    k: int
+    """That of the balls; the manifolds of precision and recall have their own."""
+    in_real: npt.NDArray[np.bool]
     """(m,) whether a generated point lies in the real manifold."""
-    in_fake: Array
+    in_fake: npt.NDArray[np.bool]
     """(n,) whether a real point lies in the generated manifold."""
-    balls: Array
-    """(m,) in how many real balls a generated point lies, over k."""
-    covered: Array
-    """(n,) whether the ball of a real point holds a generated one."""
+    balls: Index
+    """(m,) number of real balls in which a generated point lies."""
+    held: Index
+    """(n,) number of generated points in the ball of a real one."""
+    clipped_balls: Index
+    """(m,) as `balls`, no radius above the median radius."""
+    clipped_own: Index
+    """(n,) number of other points' clipped balls in which a real point lies."""
 
     @property
     def precision(self) -> float:
@@ -55,14 +65,23 @@ class Neighbourhoods:
 
     @property
     def density(self) -> float:
-        return float(self.balls.mean())
+        return float(self.balls.mean()) / self.k
 
     @property
     def coverage(self) -> float:
-        return float(self.covered.mean())
+        return float((self.held > 0).mean())
+
+    def estimates(self) -> dict[str, Estimate]:
+        """The four numbers with each sample's influence; the balls are taken as they are."""
+        return {
+            "precision": share_of(self.in_real, of="fake"),
+            "recall": share_of(self.in_fake, of="real"),
+            "density": mean_of(self.balls / self.k, of="fake"),
+            "coverage": share_of(self.held > 0, of="real"),
+        }
 
 
-class _Points:
+class Points:
     """Features in float64 to decide, and centred float32 copies with norms to search fast."""
 
     def __init__(self, features: Array, centre: Array) -> None:
@@ -75,13 +94,13 @@ class _Points:
         return len(self.exact)
 
 
-def _fast_block(a: _Points, rows: slice, b: _Points, columns: slice = slice(None)) -> Tensor:
+def fast_block(a: Points, rows: slice, b: Points, columns: slice = slice(None)) -> Tensor:
     """Squared distances (rows, columns) in float32, off by rounding."""
     block = torch.addmm(b.norms[None, columns], a.fast[rows], b.fast[columns].T, alpha=-2)
     return block.add_(a.norms[rows, None])
 
 
-def _exact_pairs(a: Array, i: Index, b: Array, j: Index, chunk: int = 4096) -> Array:
+def exact_pairs(a: Array, i: Index, b: Array, j: Index, chunk: int = 4096) -> Array:
     """Squared distances of the pairs a[i], b[j] in float64: (len(i),)."""
     out = np.empty(len(i))
     for start in range(0, len(i), chunk):
@@ -91,7 +110,7 @@ def _exact_pairs(a: Array, i: Index, b: Array, j: Index, chunk: int = 4096) -> A
     return out
 
 
-def nearest_candidates(points: _Points, kept: int) -> Index:
+def nearest_candidates(points: Points, kept: int) -> Index:
     """For each point, the indices (n, kept) of its nearest points in float32, itself among them.
 
     The matrix of distances is symmetric: only blocks on and right of its diagonal are computed, and
@@ -108,7 +127,7 @@ def nearest_candidates(points: _Points, kept: int) -> Index:
 
     for start in range(0, n, BLOCK):
         rows, rest = slice(start, min(n, start + BLOCK)), slice(start, n)
-        block = _fast_block(points, rows, points, rest)
+        block = fast_block(points, rows, points, rest)
         found = block.topk(min(kept, n - start), dim=1, largest=False, sorted=False)
         offer(rows, found.values, found.indices + start)
         right = block[:, rows.stop - start :]
@@ -118,21 +137,25 @@ def nearest_candidates(points: _Points, kept: int) -> Index:
     return index.numpy()
 
 
-def squared_radii(points: _Points, ks: tuple[int, ...]) -> dict[int, Array]:
-    """For each k, the squared distance (n,) of each point to its k-th nearest other point."""
+def nearest_others(points: Points, k: int) -> tuple[Array, Index]:
+    """For each point its k nearest other points: squared distances (n, k) ascending, and indices.
+
+    Candidates are found in float32, more than asked for, and sorted by their float64 distances.
+    """
     n = len(points)
-    kept = min(n, max(ks) + 1 + SPARE)
+    kept = min(n, k + 1 + SPARE)
     nearest = nearest_candidates(points, kept)
     own = np.repeat(np.arange(n), kept)
-    exact = _exact_pairs(points.exact, own, points.exact, nearest.ravel())
-    exact = np.sort(exact.reshape(n, kept), axis=1)
-    return {k: exact[:, k] for k in ks}  # column 0 is the point itself
+    exact = exact_pairs(points.exact, own, points.exact, nearest.ravel()).reshape(n, kept)
+    exact[nearest == np.arange(n)[:, None]] = -1.0  # the point itself comes first, and goes
+    order = np.argsort(exact, axis=1, kind="stable")[:, 1 : k + 1]
+    return np.take_along_axis(exact, order, 1), np.take_along_axis(nearest, order, 1)
 
 
 def neighbourhoods(
     real: Array, fake: Array, k_manifold: int = 3, k_density: int = 5
 ) -> Neighbourhoods:
-    """All four memberships from one pass over the pairs of features (n, d) and (m, d).
+    """All memberships from one pass over the pairs of features (n, d) and (m, d).
 
     Memory grows with n + m, not with n · m.
 
@@ -140,37 +163,46 @@ def neighbourhoods(
     """
     real, fake = check_features(real, fake, least=max(k_manifold, k_density) + 1)
     centre = real.mean(axis=0, dtype=np.float64)
-    p, q = _Points(real, centre), _Points(fake, centre)
-    radii = squared_radii(p, (k_manifold, k_density))
-    manifold, ball = radii[k_manifold], radii[k_density]
-    fake_manifold = squared_radii(q, (k_manifold,))[k_manifold]
+    p, q = Points(real, centre), Points(fake, centre)
+    near, names = nearest_others(p, max(k_manifold, k_density))
+    manifold, ball = near[:, k_manifold - 1], near[:, k_density - 1]
+    clipped = np.minimum(ball, np.median(ball))
+    own = names[:, :k_density][near[:, :k_density] <= clipped[:, None]]
+    fake_manifold = nearest_others(q, k_manifold)[0][:, -1]
 
-    in_real, balls = np.zeros(len(q), dtype=bool), np.zeros(len(q))
-    in_fake, covered = np.zeros(len(p), dtype=bool), np.zeros(len(p), dtype=bool)
-    for start in range(0, len(p), BLOCK):
-        rows = slice(start, min(len(p), start + BLOCK))
-        block = _fast_block(p, rows, q)
-        _, j = _inside(block, p, rows, q, manifold[rows, None])
-        in_real[j] = True
-        i, _ = _inside(block, p, rows, q, fake_manifold[None, :])
-        in_fake[i] = True
-        i, j = _inside(block, p, rows, q, ball[rows, None])
-        balls += np.bincount(j, minlength=len(q))
-        covered[i] = True
-    return Neighbourhoods(in_real, in_fake, balls / k_density, covered)
+    n, m = len(p), len(q)
+    in_real, in_fake = np.zeros(m, dtype=bool), np.zeros(n, dtype=bool)
+    balls, held, clipped_balls = (np.zeros(size, dtype=np.int64) for size in (m, n, m))
+    for start in range(0, n, BLOCK):
+        pairs = _Pairs(p, slice(start, min(n, start + BLOCK)), q)
+        in_real[pairs.inside(manifold[pairs.rows, None])[1]] = True
+        in_fake[pairs.inside(fake_manifold[None, :])[0]] = True
+        i, j = pairs.inside(ball[pairs.rows, None])
+        balls += np.bincount(j, minlength=m)
+        held += np.bincount(i, minlength=n)
+        _, j = pairs.inside(clipped[pairs.rows, None])
+        clipped_balls += np.bincount(j, minlength=m)
+    counts = (balls, held, clipped_balls, np.bincount(own, minlength=n))
+    return Neighbourhoods(k_density, in_real, in_fake, *counts)
 
 
-def _inside(
-    block: Tensor, a: _Points, rows: slice, b: _Points, limit: Array
-) -> tuple[Index, Index]:
-    """The pairs (i, j) strictly nearer than their squared limit; close calls in float64."""
-    margin = DOUBT * float(a.norms[rows].max() + b.norms.max())
-    threshold = torch.from_numpy(limit.astype(np.float32))
-    found = (block < threshold + margin).nonzero()
-    near = block[found[:, 0], found[:, 1]].numpy()
-    i, j = found[:, 0].numpy(), found[:, 1].numpy()
-    limits = np.broadcast_to(limit, block.shape)[i, j]
-    inside, doubtful = near < limits, np.abs(near - limits) <= margin
-    exact = _exact_pairs(a.exact, i[doubtful] + rows.start, b.exact, j[doubtful])
-    inside[doubtful] = exact < limits[doubtful]
-    return i[inside] + rows.start, j[inside]
+class _Pairs:
+    """A block of distances: the points `rows` of one set to all of the other."""
+
+    def __init__(self, a: Points, rows: slice, b: Points) -> None:
+        self.a, self.rows, self.b = a, rows, b
+        self.block = fast_block(a, rows, b)
+        self.margin = DOUBT * float(a.norms[rows].max() + b.norms.max())
+
+    def inside(self, limit: Array) -> tuple[Index, Index]:
+        """The pairs (i, j) strictly nearer than their squared limit; close calls in float64."""
+        threshold = torch.from_numpy(limit.astype(np.float32))
+        found = (self.block < threshold + self.margin).nonzero()
+        near = self.block[found[:, 0], found[:, 1]].numpy()
+        i, j = found[:, 0].numpy(), found[:, 1].numpy()
+        limits = np.broadcast_to(limit, self.block.shape)[i, j]
+        inside, doubtful = near < limits, np.abs(near - limits) <= self.margin
+        rows = i + self.rows.start
+        exact = exact_pairs(self.a.exact, rows[doubtful], self.b.exact, j[doubtful])
+        inside[doubtful] = exact < limits[doubtful]
+        return rows[inside], j[inside]

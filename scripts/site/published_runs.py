@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from imggen.evaluate import number
 from imggen.files import sha256_file
+from imggen.report import number
 from imggen.status import status
 
 METRICS = {

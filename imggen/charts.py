@@ -1,0 +1,134 @@
+"""Charts of numbers, legible on light and dark pages. Knows no model."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Values = npt.NDArray[np.float64]
+    Pixels = npt.NDArray[np.uint8]
+
+# Mid-tones with at least 3:1 contrast on both a white and a near-black page.
+COLOURS = ("#3d7ff0", "#d9622b", "#1f9d6b", "#b0559f", "#8f7a12")
+INK = "#7b8190"
+SHARES = ("precision", "density", "clipped_density", "recall", "coverage", "clipped_coverage")
+
+
+@contextlib.contextmanager
+def drawing(width: float, height: float) -> Iterator[tuple[Any, io.BytesIO]]:
+    """An empty figure of `width` x `height` inches, and where to save it.
+
+    It draws no background, so that the page's own shows through.
+    """
+    # matplotlib takes 0.3 s to import: only those who draw charts pay for it.
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    style: Any = {
+        "svg.hashsalt": "imggen",
+        "svg.fonttype": "path",
+        "font.size": 11,
+        "text.color": INK,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+    with plt.rc_context(style):
+        figure = plt.figure(figsize=(width, height), layout="constrained")
+        try:
+            yield figure, io.BytesIO()
+        finally:
+            plt.close(figure)
+
+
+def svg(figure: Any, buffer: io.BytesIO) -> bytes:
+    """The figure as SVG; the same figure gives the same bytes."""
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def curves(
+    rows: Sequence[dict[str, float]], panels: Mapping[str, Sequence[str]], batch: int
+) -> bytes:
+    """SVG of training statistics against images seen.
+
+    `panels` maps a y-axis label to the statistics drawn in it.
+    """
+    with drawing(4.6 * len(panels), 3.2) as (figure, buffer):
+        axes = figure.subplots(1, len(panels), squeeze=False)
+        seen = [row["step"] * batch / 1e6 for row in rows]
+        for axis, (label, names) in zip(axes[0], panels.items(), strict=True):
+            for name, colour in zip(names, COLOURS, strict=False):
+                values = np.array([row[name] for row in rows])
+                axis.plot(seen, values, color=colour, alpha=0.25, linewidth=0.8)
+                axis.plot(seen, smooth(values), color=colour, linewidth=1.8, label=name)
+            axis.set(xlabel="million images seen", ylabel=label)
+            axis.grid(color=INK, alpha=0.2, linewidth=0.6)
+            axis.legend(frameon=False, labelcolor=INK)
+        return svg(figure, buffer)
+
+
+def smooth(values: Values) -> Values:
+    """Centred moving mean over about a fortieth of the curve."""
+    half = max(1, len(values) // 80)
+    padded = np.pad(values, half, mode="edge")
+    return np.convolve(padded, np.full(2 * half + 1, 1 / (2 * half + 1)), mode="valid")
+
+
+def scorecard(metrics: Mapping[str, dict[str, Any]], neighbours: Pixels | None) -> bytes:
+    """PNG: shares with their intervals and floors, precision against recall, nearest images.
+
+    `metrics` are those of metrics.json; `neighbours` is a grid (H, W, 3) of generated images above
+    their nearest training images, or None.
+    """
+    places = [["bars", "scatter"]] + [["grid", "grid"]] * (neighbours is not None)
+    with drawing(11, 4 * len(places)) as (figure, buffer):
+        axes = figure.subplot_mosaic(places)
+        _bars(axes["bars"], {name: metrics[name] for name in SHARES})
+        _scatter(axes["scatter"], metrics["recall"], metrics["precision"])
+        if neighbours is not None:
+            axes["grid"].imshow(neighbours)
+            axes["grid"].set_title("generated images, and below each its nearest training images")
+            axes["grid"].axis("off")
+        figure.savefig(buffer, format="png", dpi=130, transparent=True)
+        return buffer.getvalue()
+
+
+def _bars(axis: Any, shares: Mapping[str, dict[str, Any]]) -> None:
+    for at, (name, row) in enumerate(shares.items()):
+        colour = COLOURS[0] if name in SHARES[:3] else COLOURS[1]
+        low, high = row["interval"]
+        axis.barh(at, row["value"], color=colour, height=0.6)
+        axis.plot([low, high], [at, at], color=INK, linewidth=2)
+        if row.get("floor") is not None:
+            axis.plot([row["floor"]] * 2, [at - 0.4, at + 0.4], color=COLOURS[2], linewidth=2.5)
+    axis.set_yticks(range(len(shares)), [name.replace("_", " ") for name in shares])
+    axis.invert_yaxis()
+    axis.set_title("coherence (blue), variety (orange), real images (green)")
+
+
+def _scatter(axis: Any, recall: dict[str, Any], precision: dict[str, Any]) -> None:
+    errors = [[[row["value"] - row["interval"][0]], [row["interval"][1] - row["value"]]]
+              for row in (recall, precision)]  # fmt: skip
+    point = recall["value"], precision["value"]
+    axis.errorbar(*point, xerr=errors[0], yerr=errors[1], fmt="o", color=COLOURS[0])
+    axis.annotate("generated", point, xytext=(6, 6), textcoords="offset points")
+    if recall.get("floor") is not None:
+        real = recall["floor"], precision["floor"]
+        axis.plot(*real, "s", color=COLOURS[2])
+        axis.annotate("real", real, xytext=(6, 6), textcoords="offset points")
+    axis.set(xlim=(0, 1.05), ylim=(0, 1.05), xlabel="recall (variety)", aspect="equal")
+    axis.set_ylabel("precision (coherence)")
+    axis.grid(color=INK, alpha=0.2, linewidth=0.6)

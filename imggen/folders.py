@@ -1,0 +1,108 @@
+"""Folders of image files, decoded block by block on all cores."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from imggen.errors import UserError
+
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+GREY_MODES = ("1", "L", "LA")
+BLOCK = 250
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Images that stay on disk: all of one size, all grey or all RGB."""
+
+    name: str
+    split: str
+    paths: tuple[Path, ...]
+    shape: tuple[int, int, int]
+    """(C, H, W) of one image."""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def subset(self, index: Tensor) -> ImageFiles:
+        """The files at `index`."""
+        return replace(self, paths=tuple(self.paths[i] for i in index.tolist()))
+
+    def blocks(self, size: int = BLOCK) -> Iterator[Tensor]:
+        """uint8 (size, C, H, W), in order, decoded ahead of their use by one thread per core.
+
+        Raises: UserError that names the file that can't be read.
+        """
+        parts = (self.paths[i : i + size] for i in range(0, len(self), size))
+        workers = os.cpu_count() or 1
+        with ThreadPoolExecutor(workers) as pool:
+            ahead: deque[Future[Tensor]] = deque()
+            try:
+                for part in parts:
+                    ahead.append(pool.submit(self._decode, part))
+                    if len(ahead) > workers:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for waiting in ahead:
+                    waiting.cancel()
+
+    def _decode(self, paths: Sequence[Path]) -> Tensor:
+        channels, height, width = self.shape
+        out = np.empty((len(paths), height, width, channels), dtype=np.uint8)
+        for row, path in zip(out, paths, strict=True):
+            try:
+                with Image.open(path) as image:
+                    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+            except (OSError, SyntaxError, ValueError) as error:
+                raise unreadable(path, error) from error
+            row[...] = pixels[..., None] if channels == 1 else pixels
+        return torch.from_numpy(out).permute(0, 3, 1, 2).contiguous()
+
+
+def find_images(path: Path, split: str = "all") -> ImageFiles:
+    """All images below a folder, sorted by path; only their headers are read.
+
+    Grey images stay grey when all are; else all become RGB.
+
+    Raises: UserError when there is none, when sizes differ, or when one is no image.
+    """
+    paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not paths:
+        raise UserError(f"{path} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+    first, grey = None, True
+    for file in paths:
+        (width, height), mode = _header(file)
+        first = first or (width, height)
+        grey = grey and mode in GREY_MODES
+        if (width, height) != first:
+            raise UserError(
+                f"Images of different sizes: {file} is {width}x{height} and {paths[0]} is "
+                f"{first[0]}x{first[1]}: resize them to one size first."
+            )
+    assert first is not None
+    return ImageFiles(str(path), split, tuple(paths), (1 if grey else 3, first[1], first[0]))
+
+
+def _header(path: Path) -> tuple[tuple[int, int], str]:
+    try:
+        with Image.open(path) as image:
+            return image.size, image.mode
+    except (OSError, SyntaxError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> UserError:
+    """What to tell about a file that is no (whole) image."""
+    return UserError(f"{path} can't be read as an image ({error}): remove or repair it.")

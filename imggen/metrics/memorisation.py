@@ -1,0 +1,145 @@
+r"""Memorisation: does the generator make new samples, or give its training set back?
+
+No metric that compares generated with real samples notices a copy: a generator that repeats the
+training set has the best Fréchet distance there is. These need both the training set and held-out
+samples, or the training set alone:
+
+- `authenticity` (Alaa et al. 2022, arXiv:2102.08921, section 3.3): a generated sample is a copy if
+  it is nearer to its nearest training sample than that one is to any other training sample. Real
+  held-out samples are no copies, yet score about one half by symmetry: read it beside the floor.
+- `data_copying`: the C_T of Meehan, Chaudhuri and Dasgupta 2020, arXiv:2004.05675, section 3. In
+  each cell of the training set, a Mann-Whitney test: are generated samples nearer to the training
+  set than held-out ones are? Its z values are averaged by the cells' weights. Far below 0: copies;
+  far above 0: the generator stays away from the data. Few copies among many good samples hide.
+- `near_copies`: the share of generated samples nearer to a training sample than all but 1 % of
+  held-out ones. 0.01 is what new samples have; it finds the few copies that the other two miss.
+
+All trust the features' distances: features that ignore a detail can't tell a copy from a sample
+that differs in it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from imggen.metrics.arrays import Array, check_features
+from imggen.metrics.bootstrap import Estimate, share_of
+from imggen.metrics.neighbours import Index, Points, exact_pairs, fast_block
+
+BLOCK = 500
+CANDIDATES = 4
+"""Nearest points in float32 whose distances are computed again in float64."""
+NEAR = 0.01
+CELLS = 10
+FEW = 20
+"""Cells with fewer generated or held-out samples say nothing and are left out."""
+
+
+def nearest(points: Array, reference: Array, k: int = 1) -> tuple[Array, Index]:
+    """Distances (m, k) of points (m, d) to their nearest reference points (n, d), and indices.
+
+    Raises: ValueError for fewer than k reference points, NaN, or unequal dimensions.
+    """
+    reference, points = check_features(reference, points, least=1)
+    if len(reference) < k:
+        raise ValueError(f"{k} nearest neighbours were asked for among {len(reference)} samples.")
+    centre = reference.mean(axis=0, dtype=np.float64)
+    p, q = Points(points, centre), Points(reference, centre)
+    kept = min(len(q), k + CANDIDATES)
+    found = [
+        fast_block(p, slice(i, i + BLOCK), q).topk(kept, dim=1, largest=False).indices
+        for i in range(0, len(p), BLOCK)
+    ]
+    names = torch.cat(found).numpy()
+    own = np.repeat(np.arange(len(p)), kept)
+    exact = exact_pairs(points, own, reference, names.ravel()).reshape(len(p), kept)
+    order = np.argsort(exact, axis=1, kind="stable")[:, :k]
+    return np.sqrt(np.take_along_axis(exact, order, 1)), np.take_along_axis(names, order, 1)
+
+
+def authenticity(fake: Array, train: Array) -> Estimate:
+    """Share of generated samples (m, d) that are no copies of training samples (n, d).
+
+    Raises: ValueError for fewer than two training samples, NaN, or unequal dimensions.
+    """
+    train, fake = check_features(train, fake, least=2)
+    distance, name = (found[:, 0] for found in nearest(fake, train))
+    sources, back = np.unique(name, return_inverse=True)
+    spacing = nearest(train[sources], train, k=2)[0][:, 1]
+    return share_of(distance > spacing[back], of="fake")
+
+
+def near_copies(fake: Array, held_out: Array, train: Array, level: float = NEAR) -> Estimate:
+    """Share of generated samples (m, d) nearer to training ones than `level` of held-out ones are.
+
+    Raises: ValueError for too few held-out samples to have such a quantile.
+    """
+    held_out, fake = check_features(held_out, fake, least=int(np.ceil(1 / level)))
+    limit = np.quantile(nearest(held_out, train)[0], level)
+    return share_of(nearest(fake, train)[0][:, 0] < limit, of="fake")
+
+
+def data_copying(
+    fake: Array, held_out: Array, train: Array, cells: int = CELLS, seed: int = 0
+) -> Estimate:
+    """C_T: mean z value over the cells; 0 on average when nothing is copied.
+
+    Its standard deviation is then 1 / sqrt(cells) for cells of equal weight, not 1.
+
+    Raises: ValueError when no cell holds enough samples, for NaN, or unequal dimensions.
+    """
+    from sklearn.cluster import KMeans
+
+    model = KMeans(cells, n_init=3, random_state=seed).fit(train.astype(np.float64))
+    at_fake, at_held = (model.predict(x.astype(np.float64)) for x in (fake, held_out))
+    near_fake, near_held = nearest(fake, train)[0][:, 0], nearest(held_out, train)[0][:, 0]
+    total, weight = 0.0, 0
+    moves_fake, moves_held = np.zeros(len(fake)), np.zeros(len(held_out))
+    for cell in range(cells):
+        ours, theirs = np.flatnonzero(at_fake == cell), np.flatnonzero(at_held == cell)
+        if min(len(ours), len(theirs)) < FEW:
+            continue
+        z, slope, above, below = _mann_whitney(near_fake[ours], near_held[theirs])
+        total, weight = total + len(theirs) * z, weight + len(theirs)
+        moves_fake[ours] += len(theirs) * slope * (above - above.mean()) * len(fake) / len(ours)
+        moves_held[theirs] += slope * (below - below.mean()) * len(held_out)
+    if not weight:
+        raise ValueError(f"No cell of the training set holds {FEW} samples of both other sets.")
+    return Estimate(total / weight, moves_held / weight, moves_fake / weight)
+
+
+def _mann_whitney(a: Array, b: Array) -> tuple[float, float, Array, Array]:
+    """z of P(a > b), dz/dP, and each value's share of others that it beats (a) or loses to (b)."""
+    n, m = len(a), len(b)
+    sorted_a, sorted_b = np.sort(a), np.sort(b)
+    above = (np.searchsorted(sorted_b, a, "left") + np.searchsorted(sorted_b, a, "right")) / (2 * m)
+    below = 1 - (np.searchsorted(sorted_a, b, "left") + np.searchsorted(sorted_a, b, "right")) / (
+        2 * n
+    )
+    slope = n * m / np.sqrt(n * m * (n + m + 1) / 12)
+    return float(slope * (above.mean() - 0.5)), float(slope), above, below
+
+
+def repeated(hashes: list[bytes]) -> Estimate:
+    """Share of generated images with an identical twin in their own set, from one hash each."""
+    counts: dict[bytes, int] = {}
+    for value in hashes:
+        counts[value] = counts.get(value, 0) + 1
+    return _share([counts[value] > 1 for value in hashes])
+
+
+def copied(hashes: list[bytes], train: list[bytes]) -> Estimate:
+    """Share of generated images identical to a training image, from one hash each."""
+    known = set(train)
+    return _share([value in known for value in hashes])
+
+
+def _share(found: list[bool]) -> Estimate:
+    """The share of true values among the generated samples.
+
+    Raises: ValueError when there is none.
+    """
+    if not found:
+        raise ValueError("There are no generated samples.")
+    return share_of(np.array(found), of="fake")
