@@ -15,9 +15,12 @@ RUNTIME_ONLY = {
 }
 """Settings that change how a run goes on, but not what comes out of it on one kind of machine."""
 
+RESULTS = ("imggen.nn", "imggen.methods.", "imggen.metrics", "imggen.measures", "imggen.damage")
+"""Modules whose definitions decide results, where a module uses them."""
+
 
 def source_hash(module: str) -> str:
-    """SHA-256 of a method module and of what it uses from `imggen.nn` and other method modules.
+    """SHA-256 of a module and of what it uses from the other modules that make results.
 
     Taken over the syntax trees, written out again without comments and docstrings. Of another
     module only the imported definitions count, and what these refer to: a new block in `imggen.nn`
@@ -60,13 +63,19 @@ def _defines(statement: ast.stmt) -> set[str]:
 
 
 def _imports(tree: ast.Module) -> dict[str, tuple[str, str]]:
-    """Local name -> (module, name) of what is imported from imggen.nn and the methods."""
+    """Local name -> (module, name) of what is imported from the modules that make results.
+
+    The name is "*" where a whole module is imported (`from imggen.metrics import kid`).
+    """
     found = {}
     for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.module is not None:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(RESULTS):
+            module = str(node.module)
             for alias in node.names:
-                if node.module == "imggen.nn" or node.module.startswith("imggen.methods."):
-                    found[alias.asname or alias.name] = (node.module, alias.name)
+                whole = (_path(module).parent / f"{alias.name}.py").exists()
+                inner = whole and _path(module).name == "__init__.py"
+                item = (f"{module}.{alias.name}", "*") if inner else (module, alias.name)
+                found[alias.asname or alias.name] = item
     return found
 
 

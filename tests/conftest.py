@@ -30,12 +30,14 @@ def mnist_root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def run() -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Runs a command of ours in the repository's root: exit code, stdout, stderr.
 
     In this process, with its own argv and environment: importing torch anew for each command would
     take most of the suite's time.
     """
+
+    cache = tmp_path_factory.mktemp("cache")
 
     def call(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
         arguments = [str(part) for part in command]
@@ -43,6 +45,7 @@ def run() -> Run:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(REPOSITORY)
             patch.setattr(sys, "argv", arguments)
+            patch.setenv("XDG_CACHE_HOME", str(cache))
             for name, value in environment.items():
                 patch.setenv(name, value)
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

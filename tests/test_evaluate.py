@@ -1,0 +1,195 @@
+"""From two sets to a table: sources, cache, comparison, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from imggen import data, evaluate, sets
+from imggen.errors import UserError
+from imggen.measures import METRICS
+from imggen.metrics import bootstrap, features, frechet
+from imggen.metrics.bootstrap import compare
+
+
+def images_of(pixels: torch.Tensor, name: str = "test") -> data.Images:
+    return data.Images(name, "all", pixels, None)
+
+
+def noise(seed: int, n: int = 60, high: int = 256) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, high, (n, 1, 8, 8), dtype=torch.uint8, generator=generator)
+
+
+def write_folder(folder, pixels: torch.Tensor, names=lambda i: f"{i}.png"):
+    folder.mkdir()
+    for i, image in enumerate(pixels[:, 0].numpy()):
+        Image.fromarray(image).save(folder / names(i))
+    return folder
+
+
+def test_every_metric_is_reported_with_what_it_sees():
+    result = evaluate.evaluate(
+        images_of(noise(0, 300)), images_of(noise(1, 300)), images_of(noise(2, 400))
+    )
+    likelihoods = {"nll_nats", "elbo_nats", "bits_per_dim"}
+    assert set(result["metrics"]) == set(METRICS) - likelihoods
+    for row in result["metrics"].values():
+        assert row["sees"] and row["better"] in ("lower", "higher", "floor")
+        if row["value"] is None:
+            assert row["note"].endswith(".") or ":" in row["note"]
+        else:
+            low, high = row["interval"]
+            assert low <= row["value"] + 1e-9 and row["value"] <= high + 1e-9
+    assert result["train"]["n"] == 400 and result["floor"]["n"] == 300
+    json.dumps(result, allow_nan=False)
+
+
+def test_a_copycat_is_seen_by_the_memorisation_metrics_and_by_no_other():
+    train, test, new = noise(3, 400), noise(4, 300), noise(5, 300)
+    honest = evaluate.evaluate(images_of(test), images_of(new), images_of(train))["metrics"]
+    copies = evaluate.evaluate(images_of(test), images_of(train[:300]), images_of(train))["metrics"]
+    assert copies["copied"]["value"] == 1 and honest["copied"]["value"] == 0
+    assert copies["authenticity"]["value"] < 0.1 < honest["authenticity"]["value"]
+    assert copies["data_copying"]["interval"][1] < -1
+    low, high = honest["precision"]["interval"]
+    assert low - 0.05 <= copies["precision"]["value"] <= high + 0.05
+
+
+def test_features_of_ones_own_are_scored(tmp_path, run):
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=(2, 200, 5)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", y)
+    done = run("imggen", "evaluate", tmp_path / "x.npy", tmp_path / "y.npy", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    expected = frechet.frechet_distance(x, y)
+    assert found["metrics"]["frechet_distance"]["value"] == pytest.approx(expected, rel=1e-9)
+    assert found["features"] == {"name": "given", "dim": 5}
+
+
+def test_the_cache_spares_the_network_and_survives_damage(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    images, extractor = images_of(noise(6)), features.pixels_extractor((1, 8, 8))
+    first = evaluate.extract(extractor, images, 60, 0, "real", cache=True)
+    (file,) = (tmp_path / "imggen" / "features").iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(features, "extract", None)
+        again = evaluate.extract(extractor, images, 60, 0, "real", cache=True)
+    np.testing.assert_array_equal(first.values, again.values)
+    file.write_bytes(file.read_bytes()[:100])
+    whole = evaluate.extract(extractor, images, 60, 0, "real", cache=True)
+    np.testing.assert_array_equal(first.values, whole.values)
+
+
+def test_a_folder_an_array_and_other_names_give_the_same_bits(tmp_path):
+    pixels = noise(7, 90)
+    folder = write_folder(tmp_path / "a", pixels, lambda i: f"{(i * 37) % 90:03}.png")
+    np.save(tmp_path / "b.npy", pixels[:, 0].numpy())
+    other = images_of(noise(8, 80))
+    a, b = (
+        evaluate.evaluate(sets.resolve(str(tmp_path / name)), other, n=70)["metrics"]
+        for name in ("a", "b.npy")
+    )
+    assert a == b and folder.is_dir()
+
+
+def test_threads_change_no_metric_beyond_rounding():
+    real, fake = images_of(noise(9, 300)), images_of(noise(10, 300, high=230))
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(evaluate.evaluate(real, fake, features="lenet")["metrics"])
+    finally:
+        torch.set_num_threads(before)
+    for name, row in found[0].items():
+        if row["value"] is not None:
+            assert row["value"] == pytest.approx(found[1][name]["value"], rel=1e-3, abs=1e-6), name
+
+
+def test_two_generators_are_compared_on_the_same_real_images(tmp_path):
+    real, good = images_of(noise(11, 300)), images_of(noise(12, 300))
+    bad = images_of(noise(13, 300, high=150))
+    result = evaluate.evaluate(real, good, against=bad, train=images_of(noise(14, 300)))
+    assert result["comparison"]["frechet_distance"]["better"] == "first"
+    assert result["comparison"]["pairwise_diversity"]["better"] == "first"
+    swapped = evaluate.evaluate(real, bad, against=good)["comparison"]["frechet_distance"]
+    assert swapped["better"] == "second"
+    same = evaluate.evaluate(real, good, against=good)["comparison"]
+    assert {row["better"] for row in same.values()} == {"undecided"}
+
+
+def test_equal_generators_differ_in_five_of_a_hundred_comparisons(monkeypatch):
+    monkeypatch.setattr(bootstrap.interval, "__kwdefaults__", {"replicates": 50, "seed": 0})
+    p_values = []
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        real, a, b = generator.normal(size=(3, 250, 3))
+        first, second = frechet.estimate(real, a + 0.7), frechet.estimate(real, b + 0.7)
+        p_values.append(compare(first, second).p_value)
+    assert 0.01 <= np.mean(np.array(p_values) < 0.05) <= 0.1
+
+
+def test_the_picture_shows_nearest_images(mnist_root, run, tmp_path):
+    done = run(
+        "imggen", "evaluate", "mnist:test", "dcgan-mnist", "--n", "600",
+        "--figure", tmp_path / "card.png", XDG_CACHE_HOME=str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "card.png") as image:
+        assert image.size[0] > 1000 and image.size[1] > 800
+
+
+BAD = {
+    "a damaged file": "can't be read as an image",
+    "mixed sizes": "different sizes",
+    "features against images": "holds features and the other images",
+    "NaN": "NaN",
+    "another dimension": "dimensions",
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_sets_are_refused_in_one_sentence(case, run, tmp_path):
+    folder = write_folder(tmp_path / "real", noise(15, 300))
+    real, fake = folder, write_folder(tmp_path / "fake", noise(16, 300))
+    if case == "a damaged file":
+        victim = fake / "150.png"
+        victim.write_bytes(victim.read_bytes()[:60])
+    elif case == "mixed sizes":
+        Image.fromarray(np.zeros((9, 9), np.uint8)).save(fake / "150.png")
+    elif case == "features against images":
+        np.save(tmp_path / "x.npy", np.zeros((20, 3)))
+        real = tmp_path / "x.npy"
+    else:
+        x = np.random.default_rng(0).normal(size=(50, 4))
+        np.save(tmp_path / "x.npy", x)
+        np.save(tmp_path / "y.npy", np.full_like(x, np.nan) if case == "NaN" else x[:, :3])
+        real, fake = tmp_path / "x.npy", tmp_path / "y.npy"
+    done = run("imggen", "evaluate", real, fake)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and BAD[case] in lines[0], done.stderr
+
+
+def test_weights_whose_name_promises_another_hash_are_refused(tmp_path):
+    path = tmp_path / "weights-inception-2015-12-05-6726825d.pth"
+    path.write_bytes(b"not the weights")
+    with pytest.raises(UserError, match="is damaged"):
+        evaluate.choose_extractor("inception", images_of(noise(17)), path)
+    with pytest.raises(UserError, match="needs its weights file"):
+        evaluate.choose_extractor("dinov2-vit-b-14", images_of(noise(17)))
+
+
+def test_constant_features_are_scored_without_a_crash():
+    flat = images_of(torch.full((50, 1, 8, 8), 7, dtype=torch.uint8))
+    result = evaluate.evaluate(flat, images_of(noise(18, 50)))
+    assert result["metrics"]["pairwise_diversity"]["value"] is None
+    assert "nothing to compare" in result["metrics"]["pairwise_diversity"]["note"]
+    assert result["metrics"]["frechet_distance"]["value"] > 0
