@@ -132,3 +132,50 @@ def _scatter(axis: Any, recall: dict[str, Any], precision: dict[str, Any]) -> No
     axis.set(xlim=(0, 1.05), ylim=(0, 1.05), xlabel="recall (variety)", aspect="equal")
     axis.set_ylabel("precision (coherence)")
     axis.grid(color=INK, alpha=0.2, linewidth=0.6)
+
+
+LADDER_LINES = ("precision", "recall", "clipped_density", "clipped_coverage", "prd_f8")
+
+
+def ladders(results: Mapping[str, dict[str, Any]]) -> bytes:
+    """SVG: one panel a ladder of damage, its shares along the rungs, with intervals."""
+    shown = [ladder for ladder in results.values() if ladder["harms"] != "nothing"]
+    with drawing(12, 3.1 * -(-len(shown) // 3)) as (figure, buffer):
+        axes = figure.subplots(-(-len(shown) // 3), 3, squeeze=False).ravel()
+        for axis, ladder in zip(axes, shown, strict=False):
+            at = np.arange(len(ladder["rungs"]))
+            for name, colour in zip(LADDER_LINES, COLOURS, strict=True):
+                _line(axis, at, ladder["metrics"][name], name, colour)
+            axis.set_xticks(at, [f"{rung:g}" for rung in ladder["rungs"]])
+            axis.set(title=ladder["title"], xlabel=ladder["unit"], ylim=(-0.03, 1.08))
+            axis.grid(color=INK, alpha=0.2, linewidth=0.6)
+        for axis in axes[len(shown) :]:
+            axis.axis("off")
+        handles, labels = axes[0].get_legend_handles_labels()
+        place = axes[len(shown)] if len(axes) > len(shown) else axes[0]
+        place.legend(handles, labels, frameon=False, labelcolor=INK, loc="center")
+        return svg(figure, buffer)
+
+
+def counts(ladder: Mapping[str, Any]) -> bytes:
+    """SVG: what the number of images alone does to metrics of two equal sets."""
+    groups = (
+        ("Fréchet distance", ("frechet_distance", "frechet_infinity")),
+        ("share", ("precision", "recall", "density", "coverage", "clipped_coverage")),
+    )
+    with drawing(10, 3.6) as (figure, buffer):
+        for axis, (label, names) in zip(figure.subplots(1, 2), groups, strict=True):
+            for name, colour in zip(names, COLOURS, strict=False):
+                _line(axis, np.array(ladder["rungs"]), ladder["metrics"][name], name, colour)
+            axis.set(xscale="log", xlabel=ladder["unit"], ylabel=label)
+            axis.grid(color=INK, alpha=0.2, linewidth=0.6)
+            axis.legend(frameon=False, labelcolor=INK)
+        return svg(figure, buffer)
+
+
+def _line(axis: Any, at: Any, rows: Sequence[dict[str, Any]], name: str, colour: str) -> None:
+    known = [i for i, row in enumerate(rows) if row["value"] is not None]
+    values = np.array([rows[i]["value"] for i in known])
+    low, high = np.array([rows[i]["interval"] for i in known]).T
+    axis.plot(at[known], values, "o-", color=colour, label=name.replace("_", " "), markersize=4)
+    axis.fill_between(at[known], low, high, color=colour, alpha=0.2, linewidth=0)

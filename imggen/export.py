@@ -123,7 +123,9 @@ def redraw(method: Any, test: Images) -> dict[str, bytes]:
     return drawn
 
 
-def publish(folder: Path, files: dict[str, bytes], metrics: dict[str, Any], manifest: dict) -> None:
+def publish(
+    folder: Path, files: dict[str, bytes], metrics: dict[str, Any] | None, manifest: dict
+) -> None:
     """Writes figures, weights and metrics.json, and last the manifest with the hash of each file.
 
     Files of the folder that are not among them are kept and stay in the manifest.
@@ -134,7 +136,8 @@ def publish(folder: Path, files: dict[str, bytes], metrics: dict[str, Any], mani
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             write_bytes(folder / name, content)
-        write_json(folder / "metrics.json", metrics)
+        if metrics is not None:
+            write_json(folder / "metrics.json", metrics)
         names = sorted(p.name for p in folder.iterdir() if p.name != "manifest.json")
         hashes = {name: sha256_file(folder / name) for name in names if not name.startswith(".")}
         write_json(folder / "manifest.json", {**manifest, "files": hashes})
