@@ -76,14 +76,16 @@ def compare(first: Estimate, second: Estimate) -> Comparison:
     """Is the metric of the first generator other than that of the second?
 
     Paired in the real samples, whose influences on the two values are subtracted before anything
-    else: what the choice of real images does to both generators alike drops out.
+    else: what the choice of real images does to both generators alike drops out. Real
+    samples of unequal number are taken as two independent sets.
     """
     difference = first.value - second.value
     moves = [
         m for m in (first.fake, None if second.fake is None else -second.fake) if m is not None
     ]
     if first.real is not None and second.real is not None:
-        moves.append(first.real - second.real)
+        paired = len(first.real) == len(second.real)
+        moves += [first.real - second.real] if paired else [first.real, -second.real]
     deviation = math.sqrt(sum(float(np.var(m)) / len(m) for m in moves))
     if deviation == 0:
         return Comparison(difference, (difference, difference), 1.0 if difference == 0 else 0.0)
