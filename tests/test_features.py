@@ -21,19 +21,19 @@ GREY = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8)
 def test_the_frozen_classifier_is_what_its_recipe_says(mnist_root):
     recipe = lenet.load_recipe()
     assert recipe["test_accuracy"] >= 0.993
-    assert lenet.WEIGHTS.stat().st_size < 2_000_000
+    assert lenet.LENET.stat().st_size < 2_000_000
     test = data.load("mnist", "test", mnist_root)
     _, logits = features.extract(features.lenet_extractor(), test.blocks(), len(test), int)
     accuracy = (logits.argmax(1) == test.labels.numpy()).mean()
     assert accuracy == pytest.approx(recipe["test_accuracy"], abs=2e-4)
 
 
-def test_damaged_classifier_weights_are_refused(tmp_path, monkeypatch):
+def test_damaged_classifier_weights_are_refused(tmp_path):
     copy = tmp_path / "weights.safetensors"
-    copy.write_bytes(lenet.WEIGHTS.read_bytes()[:-1] + b"x")
-    monkeypatch.setattr(lenet, "WEIGHTS", copy)
+    copy.write_bytes(lenet.LENET.read_bytes()[:-1] + b"x")
+    copy.with_suffix(".json").write_bytes(lenet.LENET.with_suffix(".json").read_bytes())
     with pytest.raises(ValueError, match="SHA-256"):
-        lenet.load_lenet()
+        lenet.load_frozen(lenet.LeNet(), copy)
 
 
 def run(extractor, pixels, size=250):

@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors.torch import load
 from torch import Tensor, nn
 
-WEIGHTS = Path(__file__).parent / "weights" / "mnist-lenet.safetensors"
-RECIPE = WEIGHTS.with_suffix(".json")
+LENET = Path(__file__).parent / "weights" / "mnist-lenet.safetensors"
+COLOUR = LENET.with_name("cifar10-colour.safetensors")
 SIZE = 28
 DIM = 128
+Frozen = TypeVar("Frozen", bound=nn.Module)
 
 
 class LeNet(nn.Module):
@@ -45,19 +46,26 @@ def _block(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
     return [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
-def load_recipe() -> dict[str, Any]:
-    """How the frozen weights were made, and their SHA-256."""
-    return json.loads(RECIPE.read_text(encoding="utf-8"))
-
-
 def load_lenet() -> LeNet:
     """The frozen classifier, in evaluation mode.
 
     Raises: ValueError when the weights file is not the one that the recipe describes.
     """
-    content = WEIGHTS.read_bytes()
-    if hashlib.sha256(content).hexdigest() != load_recipe()["sha256"]:
-        raise ValueError(f"{WEIGHTS} is damaged (SHA-256 differs): reinstall imggen.")
-    network = LeNet()
+    return load_frozen(LeNet(), LENET)
+
+
+def load_recipe(weights: Path = LENET) -> dict[str, Any]:
+    """How frozen weights were made, and their SHA-256."""
+    return json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def load_frozen(network: Frozen, weights: Path) -> Frozen:
+    """`network` with frozen weights, in evaluation mode.
+
+    Raises: ValueError when the weights file is not the one that the recipe describes.
+    """
+    content = weights.read_bytes()
+    if hashlib.sha256(content).hexdigest() != load_recipe(weights)["sha256"]:
+        raise ValueError(f"{weights} is damaged (SHA-256 differs): reinstall imggen.")
     network.load_state_dict(load(content))
     return network.eval().requires_grad_(False)

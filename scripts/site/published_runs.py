@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import audit_tables
+
 from imggen.files import sha256_file
+from imggen.measures import CORE
+from imggen.measures import METRICS as CATALOGUE
 from imggen.report import number
 from imggen.status import status
 
@@ -26,7 +30,22 @@ METRICS = {
     "classifier_score": ("Classifier score", "recognisable, all classes"),
     "nll_nats": ("−log p(x), nats", "likelihood"),
     "elbo_nats": ("−ELBO, nats", "likelihood, bound"),
+    "bits_per_dim": ("Bits per binary pixel", "likelihood"),
+    "frechet_infinity": ("Fréchet distance, extrapolated", "coherence and variety"),
+    "clipped_density": ("Clipped density", "coherence"),
+    "prd_f1_8": ("PRD F⅛", "coherence"),
+    "clipped_coverage": ("Clipped coverage", "variety"),
+    "prd_f8": ("PRD F₈", "variety"),
+    "vendi_score": ("Vendi score", "variety"),
+    "pairwise_diversity": ("Pairwise diversity", "variety"),
+    "class_divergence": ("Divergence of classes, nats", "variety"),
+    "authenticity": ("Authenticity", "memorisation"),
+    "data_copying": ("Data-copying test C_T", "memorisation"),
+    "near_copies": ("Near copies", "memorisation"),
+    "copied": ("Exact copies of training images", "memorisation"),
+    "repeated": ("Images that occur twice", "memorisation"),
 }
+DOWNLOADS = {"metrics": "metrics.json", "numbers": "audit.json", "weights": "weights.safetensors"}
 FACTOR = {"kid": 1000}
 FIGURES = {
     "samples": ("samples.png", "Random samples of seed 0, none left out."),
@@ -34,6 +53,9 @@ FIGURES = {
     "training": ("training.gif", "The same latents through training."),
     "curves": ("curves.svg", "Training statistics against images seen."),
     "reconstructions": ("reconstructions.png", "Test digits, and below each its reconstruction."),
+    "damage": ("damage.png", "A digit on the rungs of blur, noise, JPEG and pure noise."),
+    "ladders": ("ladders.svg", "Shares along the rungs, with 95 % intervals."),
+    "counts": ("counts.svg", "Two halves of the same images, at different sizes."),
     "manifold": ("manifold.png", "The two latent dimensions, at the quantiles of the prior."),
 }
 
@@ -77,6 +99,20 @@ def value_text(name: str, entry: dict[str, Any]) -> str:
     return text
 
 
+def _rows(metrics: dict[str, dict[str, Any]], shown: set[str]) -> list[str]:
+    """Lines of a Markdown table of the metrics in `shown`, in the order of METRICS."""
+    rows = ["| metric | value and 95 % interval | floor | sees |", "|---|---|---|---|"]
+    for name, (title, sees) in METRICS.items():
+        entry = metrics.get(name)
+        if name not in shown or entry is None or entry["value"] is None:
+            continue
+        arrow = {"lower": "↓", "higher": "↑", "floor": "→"}[entry["better"]]
+        has_floor = entry.get("floor") is not None
+        floor = number(FACTOR.get(name, 1) * entry["floor"]) if has_floor else "–"
+        rows.append(f"| {title} {arrow} | {value_text(name, entry)} | {floor} | {sees} |")
+    return rows
+
+
 @dataclass
 class Site:
     """The published experiments as one page sees them."""
@@ -95,6 +131,7 @@ class Site:
             "card": self.card,
             "departures": departures,
             "results": self.results,
+            "audit": self.audit,
         }
         if name not in made:
             raise MacroError(f"no macro is called {name}")
@@ -138,15 +175,10 @@ class Site:
     def metrics(self, slug: str) -> str:
         """Table of value, interval and floor."""
         result = self.load(slug, "metrics.json")
-        rows = ["| metric | value and 95 % interval | floor | sees |", "|---|---|---|---|"]
-        for name, (title, sees) in METRICS.items():
-            entry = result["metrics"].get(name)
-            if entry is None or entry["value"] is None:
-                continue
-            arrow = "↓" if entry["better"] == "lower" else "↑"
-            has_floor = entry.get("floor") is not None
-            floor = number(FACTOR.get(name, 1) * entry["floor"]) if has_floor else "–"
-            rows.append(f"| {title} {arrow} | {value_text(name, entry)} | {floor} | {sees} |")
+        known = {name for name in result["metrics"] if name in METRICS}
+        rows = _rows(result["metrics"], known & {*CORE, "nll_nats", "elbo_nats"})
+        rest = _rows(result["metrics"], known - {*CORE, "nll_nats", "elbo_nats"})
+        more = "\n".join(["", '??? note "More metrics"', "", *(f"    {row}" for row in rest), ""])
         real, features = result["real"], result["features"]
         note = (
             f"{result['protocol']['n']:,} samples against as many images of {real['name']}:"
@@ -155,7 +187,7 @@ class Site:
             f"The floor is the same metric between training and test images. "
             f"[Protocol]({self.link('protocol.md')})."
         )
-        return "\n".join(rows) + f"\n\n<small markdown>{note}</small>\n"
+        return "\n".join(rows) + f"\n\n<small markdown>{note}</small>\n{more}"
 
     def value(self, slug: str, name: str) -> str:
         """One metric inline."""
@@ -187,12 +219,9 @@ class Site:
         commit, script = m["git"]["commit"], m["command"].split()[1]
         rows = {
             "again": f"`python {script}`",
-            "only the figures": f"`python {script} --from-published`",
             "state": self.badge(slug),
             "device": html.escape(m["device"]),
-            "training": f"{m['steps']:,} steps, {m['wall_seconds'] / 60:.0f} minutes, "
-            f"{m['images_per_second']:,} images/s, {m['config']['train']['precision']}",
-            "parameters": f"{m['parameters']:,}",
+            **_training(m),
             "data": f"{m['dataset']['name']}:{m['dataset']['split']}, "
             f"{m['dataset']['images']:,} images, SHA-256 `{m['dataset']['sha256'][:12]}…`",
             "seed": str(m["seed"]),
@@ -200,13 +229,25 @@ class Site:
             + (" with local changes" if m["git"]["dirty"] else ""),
             "packages": ", ".join(f"{k} {v}" for k, v in m["packages"].items()),
             "files": f"[manifest]({self.link(f'assets/experiments/{slug}/manifest.json')}), "
-            f"[metrics]({self.link(f'assets/experiments/{slug}/metrics.json')}), "
-            f"[weights]({self.link(f'assets/experiments/{slug}/weights.safetensors')})",
+            + ", ".join(
+                f"[{title}]({self.link(f'assets/experiments/{slug}/{name}')})"
+                for title, name in DOWNLOADS.items()
+                if name in m["files"]
+            ),
         }
         lines = [f'<a id="made-{slug}"></a>', "", f'??? made "How this was made: {m["title"]}"', ""]
         lines += ["    | what | value |", "    |---|---|"]
         lines += [f"    | {key} | {value} |" for key, value in rows.items()]
         return "\n".join(lines) + "\n"
+
+    def audit(self, slug: str, part: str) -> str:
+        """A table of the audit: `responses` or `checks`."""
+        found = self.load(slug, "audit.json")
+        if part == "responses":
+            return audit_tables.responses(found, CATALOGUE)
+        if part == "checks":
+            return audit_tables.checks(found)
+        raise MacroError(f"the audit has no {part}: choose responses or checks")
 
     def results(self) -> str:
         """One row per published experiment."""
@@ -220,6 +261,20 @@ class Site:
             title = self.load(slug, "manifest.json")["title"]
             rows.append(f"| {title} | {cells} | {self.badge(slug)} |")
         return "\n".join(rows) + "\n"
+
+
+def _training(manifest: dict[str, Any]) -> dict[str, str]:
+    """Rows of the card about a training, or only how long it took when nothing was trained."""
+    minutes = f"{manifest['wall_seconds'] / 60:.0f} minutes"
+    if "steps" not in manifest:
+        return {"time": minutes}
+    script = manifest["command"].split()[1]
+    return {
+        "only the figures": f"`python {script} --from-published`",
+        "training": f"{manifest['steps']:,} steps, {minutes}, "
+        f"{manifest['images_per_second']:,} images/s, {manifest['config']['train']['precision']}",
+        "parameters": f"{manifest['parameters']:,}",
+    }
 
 
 def departures(module: str) -> str:
