@@ -30,6 +30,8 @@ from imggen.metrics.features import Extractor, lenet_extractor
 from imggen.provenance import inputs, source_hash
 from imggen.run import command_line, git_state, package_versions
 
+SHOWN = 12
+"""The image that stands for all in the picture of the damage."""
 CERTAIN = 0.01
 """A metric notices a rung when it differs from the first one with a p-value below."""
 
@@ -157,12 +159,12 @@ def counts(train: Images, config: Config, extractor: Extractor) -> dict[str, Any
 
 
 def picture(made: list[Ladder], columns: int = 6) -> bytes:
-    """PNG: one image of each rung, a row a ladder; the visible kinds of damage only."""
-    rows = []
-    for ladder in made:
-        if ladder.harms == "coherence":
-            shown = torch.stack([pixels[7] for pixels in ladder.sets[:columns]])
-            rows.append(shown)
+    """PNG: one image on each rung of blur, noise and JPEG, a row a ladder."""
+    rows = [
+        torch.stack([pixels[SHOWN] for pixels in ladder.sets[:columns]])
+        for ladder in made
+        if ladder.name in ("blur", "noise", "jpeg")
+    ]
     return figures.png(figures.image_grid(torch.cat(rows), columns, scale=3))
 
 

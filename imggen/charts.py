@@ -168,8 +168,9 @@ def counts(ladder: Mapping[str, Any]) -> bytes:
             for name, colour in zip(names, COLOURS, strict=False):
                 _line(axis, np.array(ladder["rungs"]), ladder["metrics"][name], name, colour)
             axis.set(xscale="log", xlabel=ladder["unit"], ylabel=label)
+            axis.set_ylim(*((None, None) if label != "share" else (0.5, 1.15)))
             axis.grid(color=INK, alpha=0.2, linewidth=0.6)
-            axis.legend(frameon=False, labelcolor=INK)
+            axis.legend(frameon=False, labelcolor=INK, ncols=1 if label != "share" else 2)
         return svg(figure, buffer)
 
 

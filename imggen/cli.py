@@ -51,6 +51,7 @@ def evaluate(
     n: int = scoring.SAMPLES,
     json: bool = False,
     figure: Path | None = None,
+    utility: bool = False,
     cache: bool = True,
     root: Path | None = None,
     docs_dir: Path | None = None,
@@ -71,6 +72,7 @@ def evaluate(
         n: Images of each set that are compared at most; 0 takes all.
         json: Print JSON for machines.
         figure: Also draw the result to this .png.
+        utility: Also train classifiers on one set and test them on the other; needs labels.
         cache: Keep the features of real images for the next time.
         root: Folder that holds the datasets; default $IMGGEN_DATA.
         docs_dir: The docs folder that holds published runs; default docs/ of this checkout.
@@ -88,7 +90,9 @@ def evaluate(
     )
     seen = sets.training_split(real, root) if train is None else sets.resolve(train, root)
     assert fake_set is not None
-    result = scoring.evaluate(real_set, fake_set, seen, features, n, weights, seed, rival, cache)
+    result = scoring.evaluate(
+        real_set, fake_set, seen, features, n, weights, seed, rival, cache, utility
+    )
     print(_json(result)) if json else report.table(result)
     if figure is not None:
         extractor = None

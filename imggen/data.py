@@ -206,12 +206,7 @@ def read_folder(path: Path, split: str = "all") -> Images:
     """
     files = find_images(path, split)
     pixels = torch.cat(list(files.blocks()))
-    parents = [file.relative_to(path).parts[:-1] for file in files.paths]
-    if not all(parents):
-        return Images(str(path), split, pixels, None)
-    classes = sorted({parts[0] for parts in parents})
-    labels = torch.tensor([classes.index(parts[0]) for parts in parents])
-    return Images(str(path), split, pixels, labels, tuple(classes))
+    return Images(str(path), split, pixels, files.labels, files.classes)
 
 
 def read_array(path: Path, split: str = "all") -> Images:

@@ -27,6 +27,7 @@ from imggen.measures import (
     measure_copies_of_real,
 )
 from imggen.metrics import features as extractors
+from imggen.metrics import utility as utility_of
 from imggen.metrics.bootstrap import REPLICATES, Estimate, compare
 from imggen.metrics.features import INCEPTION_FILE, Extractor
 from imggen.sets import GivenFeatures, ImageSet, choose, digests, refuse_unlike
@@ -151,13 +152,15 @@ def evaluate(
     seed: int = SEED,
     against: AnySet | None = None,
     cache: bool = False,
+    utility: bool = False,
 ) -> dict[str, Any]:
     """Every metric of `fake` against `real`, as DESIGN § 7 lays metrics.json out.
 
     `train` holds other real images, those that the generator saw: as many of them, measured like
     generated ones, are the floor, what a perfect generator would get at this n; and all of them
-    are searched for copies. `against` is a second generator to compare the first with. At most `n`
-    images of each set are used, the same number of all (0: as many as the smallest one holds).
+    are searched for copies. `utility` trains classifiers on labelled sets. `against` is a second
+    generator to compare the first with. At most `n` images of each set are used, the same number of
+    all (0: as many as the smallest one holds).
 
     Raises: UserError for sets that can't be compared.
     """
@@ -178,6 +181,8 @@ def evaluate(
         floor = measure(held_out, part) | measure_copies_of_real(held_out, seen)
         found |= measure_copies(generated, held_out, seen)
         result |= {"floor": part.source, "train": seen.source}
+    if utility:
+        found |= measure_utility(real, fake, size, seed)
     result["metrics"] = entries(found, floor)
     if against is not None:
         second = extract(extractor, against, size, seed, "second")
@@ -192,6 +197,31 @@ def evaluate(
     result["protocol"] = protocol(size, seed)
     result["warnings"] = warnings_for(size, real, fake, extractor, held_out.values.shape[1])
     return {"metrics": result.pop("metrics"), **result}
+
+
+def measure_utility(real: AnySet, fake: AnySet, n: int, seed: int) -> Found:
+    """Classification accuracy scores of `n` images each (metrics/utility.py).
+
+    Raises: UserError when a set has no labels, or labels that don't fit.
+    """
+    sides: list[torch.Tensor] = []
+    for given in (real, fake):
+        if isinstance(given, GivenFeatures) or given.labels is None:
+            raise UserError(
+                f"--utility needs labels, and {given.name} has none: give NAME:SPLIT or a folder "
+                "with one sub-folder per class."
+            )
+        chosen = given.subset(choose(digests(given), n, seed))
+        assert chosen.labels is not None
+        sides += [torch.cat(list(chosen.blocks())), chosen.labels]
+    x, y, x_fake, y_fake = sides
+    try:
+        return {
+            "gan_train": utility_of.gan_train(x_fake, y_fake, x, y),
+            "gan_test": utility_of.gan_test(x_fake, y_fake, x, y),
+        }
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def protocol(n: int, seed: int) -> dict[str, Any]:

@@ -30,13 +30,17 @@ class ImageFiles:
     paths: tuple[Path, ...]
     shape: tuple[int, int, int]
     """(C, H, W) of one image."""
+    labels: Tensor | None = None
+    """int64 (N,), from the first-level sub-folders, None when files lie outside of them."""
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def subset(self, index: Tensor) -> ImageFiles:
         """The files at `index`."""
-        return replace(self, paths=tuple(self.paths[i] for i in index.tolist()))
+        labels = None if self.labels is None else self.labels[index]
+        return replace(self, paths=tuple(self.paths[i] for i in index.tolist()), labels=labels)
 
     def blocks(self, size: int = BLOCK) -> Iterator[Tensor]:
         """uint8 (size, C, H, W), in order, decoded ahead of their use by one thread per core.
@@ -74,6 +78,8 @@ class ImageFiles:
 def find_images(path: Path, split: str = "all") -> ImageFiles:
     """All images below a folder, sorted by path; only their headers are read.
 
+    First-level sub-folders are the classes.
+
     Grey images stay grey when all are; else all become RGB.
 
     Raises: UserError when there is none, when sizes differ, or when one is no image.
@@ -92,7 +98,13 @@ def find_images(path: Path, split: str = "all") -> ImageFiles:
                 f"{first[0]}x{first[1]}: resize them to one size first."
             )
     assert first is not None
-    return ImageFiles(str(path), split, tuple(paths), (1 if grey else 3, first[1], first[0]))
+    shape = (1 if grey else 3, first[1], first[0])
+    parents = [file.relative_to(path).parts[:-1] for file in paths]
+    if not all(parents):
+        return ImageFiles(str(path), split, tuple(paths), shape)
+    classes = sorted({parts[0] for parts in parents})
+    labels = torch.tensor([classes.index(parts[0]) for parts in parents])
+    return ImageFiles(str(path), split, tuple(paths), shape, labels, tuple(classes))
 
 
 def _header(path: Path) -> tuple[tuple[int, int], str]:

@@ -54,6 +54,8 @@ METRICS = {
     "vendi_score": Metric("variety", "floor"),
     "pairwise_diversity": Metric("variety", "floor"),
     "class_divergence": Metric("variety", "lower"),
+    "gan_train": Metric("both", "higher"),
+    "gan_test": Metric("coherence", "higher"),
     "authenticity": Metric("memorisation", "floor"),
     "data_copying": Metric("memorisation", "floor"),
     "near_copies": Metric("memorisation", "floor"),

@@ -24,7 +24,7 @@ from imggen.metrics.neighbours import Neighbourhoods
 
 
 def clipped_density(found: Neighbourhoods) -> Estimate:
-    """Clipped density in [0, 1] (arXiv:2507.01761, section 4)."""
+    """Clipped density in [0, 1] (arXiv:2507.01761)."""
     fake = np.minimum(found.clipped_balls / found.k, 1)
     own = np.minimum(found.clipped_own / found.k, 1)
     value = fake.mean() / own.mean()
@@ -33,7 +33,7 @@ def clipped_density(found: Neighbourhoods) -> Estimate:
 
 
 def clipped_coverage(found: Neighbourhoods) -> Estimate:
-    """Clipped coverage in [0, 1] (arXiv:2507.01761, section 5)."""
+    """Clipped coverage in [0, 1] (arXiv:2507.01761)."""
     n, m = len(found.held), len(found.balls)
     shares = np.minimum(found.held / found.k, 1)
     expected = expected_share(n, m, found.k)

@@ -4,10 +4,10 @@ No metric that compares generated with real samples notices a copy: a generator 
 training set has the best Fréchet distance there is. These need both the training set and held-out
 samples, or the training set alone:
 
-- `authenticity` (Alaa et al. 2022, arXiv:2102.08921, section 3.3): a generated sample is a copy if
+- `authenticity` (Alaa et al. 2022, arXiv:2102.08921): a generated sample is a copy if
   it is nearer to its nearest training sample than that one is to any other training sample. Real
   held-out samples are no copies, yet score about one half by symmetry: read it beside the floor.
-- `data_copying`: the C_T of Meehan, Chaudhuri and Dasgupta 2020, arXiv:2004.05675, section 3. In
+- `data_copying`: the C_T of Meehan, Chaudhuri and Dasgupta 2020, arXiv:2004.05675. In
   each cell of the training set, a Mann-Whitney test: are generated samples nearer to the training
   set than held-out ones are? Its z values are averaged by the cells' weights. Far below 0: copies;
   far above 0: the generator stays away from the data. Few copies among many good samples hide.

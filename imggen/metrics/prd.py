@@ -1,6 +1,6 @@
 r"""Precision-recall curve of two distributions.
 
-Sajjadi et al. 2018, arXiv:1806.00035, Eq. 3-4 and section 4. Both sets are clustered together;
+Sajjadi et al. 2018, arXiv:1806.00035, section 3. Both sets are clustered together;
 with \(p\) the shares of real samples per cluster and \(q\) those of generated ones,
 
 $$

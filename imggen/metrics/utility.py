@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from imggen.metrics.bootstrap import Estimate, share_of
 
-EPOCHS, BATCH, LEARNING_RATE = 8, 100, 2e-3
+STEPS, BATCH, LEARNING_RATE = 600, 100, 2e-3
 WIDTH = 32
 
 
@@ -51,7 +51,7 @@ def train_and_test(
     test: Tensor,
     test_labels: Tensor,
     seed: int,
-    epochs: int = EPOCHS,
+    steps: int = STEPS,
 ) -> Tensor:
     """Which test images (k,) a classifier names rightly after training on (n, C, H, W) uint8.
 
@@ -71,7 +71,7 @@ def train_and_test(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _network(images.shape[1], classes)
-        _fit(network, images, labels, epochs)
+        _fit(network, images, labels, steps)
     with torch.inference_mode():
         answers = [network.eval()(_scaled(part)).argmax(dim=1) for part in test.split(500)]
     return torch.cat(answers) == test_labels
@@ -92,18 +92,18 @@ def _scaled(pixels: Tensor) -> Tensor:
     return (pixels.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
 
-def _fit(network: nn.Module, images: Tensor, labels: Tensor, epochs: int) -> None:
+def _fit(network: nn.Module, images: Tensor, labels: Tensor, steps: int) -> None:
     """Adam with a one-cycle schedule on cross-entropy; draws from torch's global generator."""
-    batches = max(1, len(images) // BATCH)
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=LEARNING_RATE, total_steps=epochs * batches
+        optimizer, max_lr=LEARNING_RATE, total_steps=steps
     )
-    for _ in range(epochs):
-        order = torch.randperm(len(images))
-        for index in order[: batches * BATCH].chunk(batches):
-            loss = F.cross_entropy(network(_scaled(images[index])), labels[index])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+    waiting: list[Tensor] = []
+    for _ in range(steps):
+        waiting = waiting or list(torch.randperm(len(images)).split(BATCH))
+        index = waiting.pop(0)
+        loss = F.cross_entropy(network(_scaled(images[index])), labels[index])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()

@@ -53,7 +53,7 @@ FIGURES = {
     "training": ("training.gif", "The same latents through training."),
     "curves": ("curves.svg", "Training statistics against images seen."),
     "reconstructions": ("reconstructions.png", "Test digits, and below each its reconstruction."),
-    "damage": ("damage.png", "A digit on the rungs of blur, noise, JPEG and pure noise."),
+    "damage": ("damage.png", "One digit on the rungs of blur (above), noise and JPEG (below)."),
     "ladders": ("ladders.svg", "Shares along the rungs, with 95 % intervals."),
     "counts": ("counts.svg", "Two halves of the same images, at different sizes."),
     "manifold": ("manifold.png", "The two latent dimensions, at the quantiles of the prior."),
