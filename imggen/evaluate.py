@@ -43,7 +43,7 @@ AnySet = ImageSet | GivenFeatures
 
 def choose_extractor(name: str, real: ImageSet, weights: Path | None = None) -> Extractor:
     """The extractor called `name`; `auto` is lenet for grey 28x28 images, else inception if its
-    weights are there, else pixels.
+    weights are there, else colour for RGB images, else pixels.
 
     Raises: UserError for an unknown name or missing weights.
     """
@@ -51,10 +51,13 @@ def choose_extractor(name: str, real: ImageSet, weights: Path | None = None) -> 
     if name == "auto" and real.shape == (1, 28, 28):
         name = "lenet"
     elif name == "auto":
-        name = "inception" if weights is not None or cached.is_file() else "pixels"
+        other = "colour" if real.shape[0] == 3 else "pixels"
+        name = "inception" if weights is not None or cached.is_file() else other
     try:
         if name == "lenet":
             return extractors.lenet_extractor()
+        if name == "colour":
+            return extractors.colour_extractor()
         if name == "pixels":
             return extractors.pixels_extractor(real.shape)
         if name == "inception" or Path(name).suffix in (".pt", ".pth"):
@@ -66,8 +69,8 @@ def choose_extractor(name: str, real: ImageSet, weights: Path | None = None) -> 
     except ValueError as error:
         raise UserError(str(error)) from error
     raise UserError(
-        f"Unknown features {name!r}: choose lenet, inception, pixels, a file of Inception weights "
-        f"(.pth), or with --weights one of {', '.join(extractors.fidelity_names())}."
+        f"Unknown features {name!r}: choose lenet, colour, inception, pixels, a file of Inception "
+        f"weights (.pth), or with --weights one of {', '.join(extractors.fidelity_names())}."
     )
 
 
@@ -289,4 +292,6 @@ def warnings_for(
         )
     if extractor.name == "lenet" and not real.name.startswith("mnist"):
         warnings.append("lenet has only seen MNIST digits: its features may miss what matters.")
+    if extractor.name == "colour" and "cifar10" not in real.name:
+        warnings.append("colour has only seen CIFAR-10: its features may miss what matters.")
     return warnings

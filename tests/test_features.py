@@ -53,6 +53,18 @@ def test_lenet_takes_colour_and_other_sizes():
     assert found.shape == (3, 128) and logits.shape == (3, 10)
 
 
+def test_the_colour_classifier_takes_grey_and_other_sizes_and_is_what_its_recipe_says():
+    recipe = lenet.load_recipe(lenet.COLOUR)
+    assert recipe["test_accuracy"] > 0.8
+    assert lenet.COLOUR.stat().st_size < 2_000_000
+    extractor = features.colour_extractor()
+    for shape in ((3, 3, 48, 40), (3, 1, 28, 28)):
+        pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
+        found, logits = run(extractor, pixels)
+        assert found.shape == (3, 192) and logits.shape == (3, 10)
+        assert np.isfinite(found).all()
+
+
 @pytest.fixture(scope="module")
 def inception_weights(tmp_path_factory):
     """A file of randomly initialised weights in torch-fidelity's own layout."""

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
+from imggen.metrics import colournet, lenet
 from imggen.metrics.arrays import Array
-from imggen.metrics.lenet import DIM, SIZE, load_lenet, load_recipe
+from imggen.metrics.lenet import load_frozen, load_lenet, load_recipe
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 
@@ -75,26 +76,46 @@ def pixels_extractor(shape: tuple[int, int, int]) -> Extractor:
 
 def lenet_extractor() -> Extractor:
     """The 128 last hidden features of our frozen MNIST classifier."""
-    network, recipe = load_lenet(), load_recipe()
+    network = load_lenet()
 
     def run(x: Tensor) -> tuple[Tensor, Tensor | None]:
         if x.shape[1] == 3:
             x = transforms.rgb_to_grayscale(x)
-        if x.shape[2:] != (SIZE, SIZE):
-            x = transforms.resize(x, [SIZE, SIZE], antialias=True)
-        features = network.features(x.float() / 255)
+        features = network.features(_resized(x, lenet.SIZE).float() / 255)
         return features, network.head(features)
 
+    return _frozen("grey", lenet.SIZE, lenet.DIM, load_recipe(lenet.LENET), run)
+
+
+def colour_extractor() -> Extractor:
+    """The 192 pooled features of our frozen classifier of small colour images."""
+    network = load_frozen(colournet.ColourNet(), lenet.COLOUR)
+
+    def run(x: Tensor) -> tuple[Tensor, Tensor | None]:
+        x = _resized(x.expand(-1, 3, -1, -1), colournet.SIZE)
+        features = network.features(x.float() / 255 - 0.5)
+        return features, network.head(features)
+
+    return _frozen("RGB", colournet.SIZE, colournet.DIM, load_recipe(lenet.COLOUR), run)
+
+
+def _resized(x: Tensor, size: int) -> Tensor:
+    """uint8 images (N, C, H, W) at size x size, rounded to uint8 again."""
+    return x if x.shape[2:] == (size, size) else transforms.resize(x, [size, size], antialias=True)
+
+
+def _frozen(kind: str, size: int, dim: int, recipe: dict[str, Any], run: Any) -> Extractor:
     return Extractor(
-        name="lenet",
-        dim=DIM,
+        name=recipe["name"],
+        dim=dim,
         sha256=recipe["sha256"],
-        preparation="grey, 28x28 (bilinear with antialiasing where sizes differ), divided by 255",
+        preparation=f"{kind}, {size}x{size} (bilinear with antialiasing where sizes differ), "
+        "divided by 255",
         run=run,
         classes=10,
         details=(
-            f"our frozen classifier, {recipe['test_accuracy']:.2%} accurate on mnist:test, "
-            f"made by {recipe['command']}"
+            f"our frozen classifier, {recipe['test_accuracy']:.2%} accurate on its test split, "
+            f"trained on {recipe['trained_on']} by {recipe['command']}"
         ),
     )
 

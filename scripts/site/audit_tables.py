@@ -63,7 +63,9 @@ def _cell(ladder: dict[str, Any], name: str) -> str:
         first -= 1
     if verdicts[-1] == "better":
         return f'<td class="lies">“better” {ladder["rungs"][first]:g}</td>'
-    return f'<td class="notices">{ladder["rungs"][first]:g}</td>'
+    praised = [rung for rung, v in zip(ladder["rungs"], verdicts, strict=True) if v == "better"]
+    note = f"<br><small>“better” {praised[0]:g}</small>" if praised else ""
+    return f'<td class="notices">{ladder["rungs"][first]:g}{note}</td>'
 
 
 def checks(audit: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ In Markdown:
     {{ fact dcgan-mnist steps }}         one entry of its manifest
     {{ card dcgan-mnist }}               how this was made
     {{ departures imggen.methods.dcgan }}  the list from the method's docstring
+    {{ audit metric-audit responses }}   a table of the audit: responses or checks
+    {{ rung metric-audit blur 3 kid }}   one metric on one rung of the audit
     {{ results }}                        one row per published experiment
     [@radford2015dcgan]                  a citation; references are listed at the end of the page
 """

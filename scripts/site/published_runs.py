@@ -132,6 +132,7 @@ class Site:
             "departures": departures,
             "results": self.results,
             "audit": self.audit,
+            "rung": self.rung,
         }
         if name not in made:
             raise MacroError(f"no macro is called {name}")
@@ -248,6 +249,13 @@ class Site:
         if part == "checks":
             return audit_tables.checks(found)
         raise MacroError(f"the audit has no {part}: choose responses or checks")
+
+    def rung(self, slug: str, ladder: str, rung: str, metric: str) -> str:
+        """One metric on one rung of the audit, with its interval."""
+        found = self.load(slug, "audit.json")["ladders"].get(ladder)
+        if found is None or float(rung) not in found["rungs"] or metric not in found["metrics"]:
+            raise MacroError(f"the audit has no {metric} on rung {rung} of {ladder}")
+        return value_text(metric, found["metrics"][metric][found["rungs"].index(float(rung))])
 
     def results(self) -> str:
         """One row per published experiment."""
