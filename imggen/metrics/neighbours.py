@@ -30,6 +30,8 @@ from imggen.metrics.bootstrap import Estimate, mean_of, share_of
 Index = npt.NDArray[np.integer]
 
 BLOCK = 1000
+IN_CACHE = 2**19
+"""Numbers that are worked on at a time where they should stay in the processor's cache."""
 SPARE = 8
 """Candidates beyond k + 1 whose float32 distances are computed again in float64."""
 DOUBT = 1e-5
@@ -86,8 +88,10 @@ class Points:
 
     def __init__(self, features: Array, centre: Array) -> None:
         self.exact = features
-        centred = features - centre
-        self.fast = torch.from_numpy(centred.astype(np.float32))
+        self.fast = torch.empty(features.shape, dtype=torch.float32)
+        for start in range(0, len(features), BLOCK):
+            rows = slice(start, start + BLOCK)
+            self.fast[rows] = torch.from_numpy(features[rows] - centre)
         self.norms = self.fast.square().sum(dim=1)
 
     def __len__(self) -> int:
@@ -100,9 +104,10 @@ def fast_block(a: Points, rows: slice, b: Points, columns: slice = slice(None)) 
     return block.add_(a.norms[rows, None])
 
 
-def exact_pairs(a: Array, i: Index, b: Array, j: Index, chunk: int = 4096) -> Array:
+def exact_pairs(a: Array, i: Index, b: Array, j: Index) -> Array:
     """Squared distances of the pairs a[i], b[j] in float64: (len(i),)."""
     out = np.empty(len(i))
+    chunk = max(1, IN_CACHE // a.shape[1])
     for start in range(0, len(i), chunk):
         part = slice(start, start + chunk)
         difference = a[i[part]].astype(np.float64) - b[j[part]]
