@@ -39,6 +39,32 @@ def test_frechet_equals_torch_fidelity(n):
     assert frechet_distance(real, fake) == pytest.approx(theirs, rel=1e-6)
 
 
+@pytest.mark.parametrize("n", [60, 900])
+def test_frechet_equals_pytorch_fid_and_clean_fid(n):
+    """With fewer samples than dimensions theirs take the square root of a singular matrix."""
+    from cleanfid.fid import frechet_distance as clean_fid
+    from pytorch_fid.fid_score import calculate_frechet_distance as pytorch_fid
+
+    real, fake = pair(8, n, n + 10, 64)
+    p, q = frechet.fit(real), frechet.fit(fake)
+    for theirs in (clean_fid, pytorch_fid):
+        expected = theirs(p.mean, p.covariance, q.mean, q.covariance)
+        assert frechet_distance(real, fake) == pytest.approx(expected, rel=1e-6 if n > 64 else 1e-3)
+
+
+def test_the_extrapolated_distance_has_no_bias_and_compares_across_n():
+    generator = np.random.default_rng(9)
+    finite, infinite = [], []
+    for n in (150, 600):
+        pairs = [generator.normal(size=(2, n, 20)) for _ in range(40)]
+        finite.append(np.mean([frechet_distance(x, y) for x, y in pairs]))
+        infinite.append(np.mean([frechet.frechet_infinity(x, y) for x, y in pairs]))
+    assert finite[0] > 3 * finite[1] > 0.5, "the plain distance depends on n"
+    assert abs(infinite[0]) < 0.1 * finite[0] and abs(infinite[1]) < 0.1 * finite[0]
+    with pytest.raises(ValueError, match="more than 40 samples"):
+        frechet.frechet_infinity(*pairs[0][:, :40])
+
+
 def test_frechet_with_fewer_samples_than_dimensions_is_the_nuclear_norm_form():
     real, fake = pair(1, 30, 20, 80)
     x, y = real - real.mean(0), fake - fake.mean(0)
