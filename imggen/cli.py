@@ -90,6 +90,8 @@ def evaluate(
     )
     seen = sets.training_split(real, root) if train is None else sets.resolve(train, root)
     assert fake_set is not None
+    if train is None and seen and (seen.name, seen.split) == (fake_set.name, fake_set.split):
+        seen = None  # the training images themselves were asked about
     result = scoring.evaluate(
         real_set, fake_set, seen, features, n, weights, seed, rival, cache, utility
     )
