@@ -130,10 +130,14 @@ class Trainer:
             optimizer.zero_grad(set_to_none=True)
             loss.backward(inputs=parameters)
             distributed.average_gradients(parameters, self.world)
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            norm = nn.utils.get_total_norm(gradients)
             if self.config.clip_norm is not None:
-                nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
-            self.finite &= loss.detach().isfinite()
+                nn.utils.clip_grads_with_norm_(parameters, self.config.clip_norm, norm)
+            self.finite &= loss.detach().isfinite() & norm.isfinite()
             optimizer.step()
+        # Autocast keeps bf16 copies of the weights: the next forward pass needs the new ones.
+        torch.clear_autocast_cache()
 
     def advance(self) -> None:
         """Does step `self.step` and adds its statistics to the window."""
