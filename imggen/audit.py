@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from imggen import charts, damage, data, export, figures, published
 from imggen.command import run_command
 from imggen.data import Images
 from imggen.device import device_name
+from imggen.errors import UserError
 from imggen.evaluate import extract
+from imggen.experiment import DataConfig
 from imggen.files import json_bytes, sha256_json
 from imggen.measures import METRICS, Features, Found, entries, measure, measure_copies
 from imggen.metrics import sanity
@@ -173,10 +175,13 @@ class Options:
     """What the script can be asked."""
 
     config: Config
-    root: Path | None = None
-    """Folder that holds MNIST; default $IMGGEN_DATA."""
+    data: DataConfig = field(default_factory=lambda: DataConfig(name="mnist"))
+    run_dir: Path | None = None
+    """Where the results of other settings than those of record go; default runs/SLUG."""
     docs_dir: Path | None = None
-    """Docs folder to publish to; default docs/ of this checkout."""
+    """Docs folder to publish to; default docs/ for the settings of record, else RUN_DIR/docs."""
+    publish: bool = True
+    """Publish what was found; else only say what was done."""
 
 
 @dataclass(frozen=True)
@@ -205,8 +210,10 @@ class Audit:
     def run(self, options: Options) -> None:
         """Climbs all ladders, makes the checks, and publishes."""
         started, config = time.monotonic(), options.config
-        train = data.load("mnist", "train", options.root)
-        test = data.load("mnist", "test", options.root)
+        if options.data.name != "mnist":
+            raise UserError(f"The audit is made of mnist, not of {options.data.name}.")
+        train = data.load("mnist", "train", options.data.root)
+        test = data.load("mnist", "test", options.data.root)
         extractor = lenet_extractor()
         held_out = extract(extractor, test, config.n, config.seed, "reference")
         seen = train.subset(slice(0, config.training))
@@ -229,12 +236,24 @@ class Audit:
             "damage.png": picture(made),
             "audit.json": json_bytes({"ladders": results, "checks": checks}),
         }
-        folder = published.assets(options.docs_dir) / self.slug
-        manifest = self.manifest(options, train, time.monotonic() - started)
-        export.publish(folder, files, None, manifest)
+        if not options.publish:
+            return
+        run = options.run_dir or published.repository() / "runs" / self.slug
+        of_record = config == self.settings
+        default = published.repository() / "docs" if of_record else run / "docs"
+        folder = published.assets(options.docs_dir or default) / self.slug
+        seconds = time.monotonic() - started
+        export.publish(folder, files, None, self.manifest(options, train, test, extractor, seconds))
         print(f"published in {folder}")
 
-    def manifest(self, options: Options, train: Images, seconds: float) -> dict[str, Any]:
+    def manifest(
+        self,
+        options: Options,
+        train: Images,
+        test: Images,
+        extractor: Extractor,
+        seconds: float,
+    ) -> dict[str, Any]:
         """Everything that one needs to know to make this audit again."""
         config = {"method": dataclasses.asdict(options.config), "data": {"name": "mnist"}}
         return {
@@ -248,10 +267,12 @@ class Audit:
             "git": git_state(Path(__file__).parent),
             "dataset": {
                 "name": train.name,
-                "split": "train and test",
+                "split": "train",
                 "sha256": train.sha256,
                 "images": len(train),
             },
+            "reference": {"split": "test", "sha256": test.sha256, "images": len(test)},
+            "features": extractor.describe(),
             "packages": package_versions(),
             "device": device_name(torch.device("cpu")),
             "seed": options.config.seed,

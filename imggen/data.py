@@ -94,10 +94,29 @@ def load(name: str, split: str = "train", root: Path | None = None) -> Images:
     if name == "folder":
         if root is None:
             raise UserError("The dataset 'folder' needs its path: give it with --data.root DIR.")
-        return read_images(Path(root), split)
+        return _folder_split(Path(root), split)
     if split == "all":
         return concatenate(load(name, "train", root), load(name, "test", root))
     return DATASETS[name](data_root(root), split)
+
+
+def _folder_split(path: Path, split: str) -> Images:
+    """A split of the user's own images: path/train and path/test where these exist.
+
+    Else a tenth of the images, drawn by the hashes of their pixels, is held out as the test split.
+
+    Raises: UserError when only one of the two folders is there.
+    """
+    has = {name: (path / name).is_dir() for name in ("train", "test")}
+    if split == "all" or all(has.values()):
+        return read_images(path, split)
+    if any(has.values()):
+        missing = next(name for name, there in has.items() if not there)
+        raise UserError(f"{path} has no sub-folder {missing}: make train and test, or neither.")
+    images = read_images(path, split)
+    digests = [hashlib.sha256(row.data).digest() for row in images.pixels.flatten(1).numpy()]
+    held_out = torch.tensor([digest[0] < 26 for digest in digests])
+    return images.subset(held_out if split == "test" else ~held_out)
 
 
 def concatenate(first: Images, second: Images) -> Images:

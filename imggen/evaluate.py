@@ -27,18 +27,16 @@ from imggen.measures import (
     measure_copies_of_real,
 )
 from imggen.metrics import features as extractors
-from imggen.metrics import utility as utility_of
 from imggen.metrics.bootstrap import REPLICATES, Estimate, compare
 from imggen.metrics.features import INCEPTION_FILE, Extractor
-from imggen.sets import GivenFeatures, ImageSet, choose, digests, refuse_unlike
+from imggen.sets import AnySet, GivenFeatures, ImageSet, choose, digests, refuse_unlike
+from imggen.usefulness import labelled, measure_utility
 
 SAMPLES = 10_000
 """At most so many images of each set are compared, the same number of both."""
 SEED = 0
 CONFIDENT = 0.05
 """Two generators differ when the p-value of their comparison is below."""
-
-AnySet = ImageSet | GivenFeatures
 
 
 def choose_extractor(name: str, real: ImageSet, weights: Path | None = None) -> Extractor:
@@ -167,6 +165,9 @@ def evaluate(
 
     Raises: UserError for sets that can't be compared.
     """
+    if utility:
+        for given_set in (real, fake):
+            labelled(given_set, 1, seed)
     others = [given for given in (fake, train, against) if given is not None]
     for other in others:
         refuse_unlike(real, other)
@@ -186,6 +187,8 @@ def evaluate(
         result |= {"floor": part.source, "train": seen.source}
     if utility:
         found |= measure_utility(real, fake, size, seed)
+        if floor is not None and train is not None and not isinstance(train, GivenFeatures):
+            floor |= measure_utility(real, train, size, seed) if train.labels is not None else {}
     result["metrics"] = entries(found, floor)
     if against is not None:
         second = extract(extractor, against, size, seed, "second")
@@ -200,31 +203,6 @@ def evaluate(
     result["protocol"] = protocol(size, seed)
     result["warnings"] = warnings_for(size, real, fake, extractor, held_out.values.shape[1])
     return {"metrics": result.pop("metrics"), **result}
-
-
-def measure_utility(real: AnySet, fake: AnySet, n: int, seed: int) -> Found:
-    """Classification accuracy scores of `n` images each (metrics/utility.py).
-
-    Raises: UserError when a set has no labels, or labels that don't fit.
-    """
-    sides: list[torch.Tensor] = []
-    for given in (real, fake):
-        if isinstance(given, GivenFeatures) or given.labels is None:
-            raise UserError(
-                f"--utility needs labels, and {given.name} has none: give NAME:SPLIT or a folder "
-                "with one sub-folder per class."
-            )
-        chosen = given.subset(choose(digests(given), n, seed))
-        assert chosen.labels is not None
-        sides += [torch.cat(list(chosen.blocks())), chosen.labels]
-    x, y, x_fake, y_fake = sides
-    try:
-        return {
-            "gan_train": utility_of.gan_train(x_fake, y_fake, x, y),
-            "gan_test": utility_of.gan_test(x_fake, y_fake, x, y),
-        }
-    except ValueError as error:
-        raise UserError(str(error)) from error
 
 
 def protocol(n: int, seed: int) -> dict[str, Any]:
@@ -250,11 +228,15 @@ def comparisons(first: Found, second: Found, floor: Found | None) -> dict[str, d
             continue
         found, real = compare(a, b), (floor or {}).get(name)
         gain = found.difference if row["better"] == "higher" else -found.difference
+        better = "first" if gain > 0 else "second"
         if row["better"] == "floor":
-            if not isinstance(real, Estimate):
-                continue
-            gain = abs(b.value - real.value) - abs(a.value - real.value)
-        better = "undecided" if found.p_value >= CONFIDENT else "first" if gain > 0 else "second"
+            better = "differs"
+            if isinstance(real, Estimate):
+                above = a.value - real.value, b.value - real.value
+                # On the same side of the real value, the nearer one is better.
+                if above[0] * above[1] > 0:
+                    better = "first" if abs(above[0]) < abs(above[1]) else "second"
+        better = "undecided" if found.p_value >= CONFIDENT else better
         rows[name] = {
             "difference": found.difference,
             "interval": list(found.interval),

@@ -28,6 +28,10 @@ from imggen.train import TrainConfig, Trainer
 C = TypeVar("C")
 
 
+TRAINED_WITH = ("command", "git", "packages", "device", "world_size")
+"""Entries of a manifest that tell of the training, not of a later look at its weights."""
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """Which images to train on."""
@@ -112,9 +116,14 @@ class Experiment:
         """Trains to the end and writes weights and manifest; nothing to train is fine too."""
         identity = self.identity(options, images)
         trainer = Trainer(self.builder(options), images, options.train, run, identity)
-        trainer.train(export.draw_frame(run))
+        code = git_state(Path(__file__).parent)  # as it is now, not when the training ends
+        before = trainer.train(export.draw_frame(run))
         method = trainer.ema
-        manifest = self.manifest(options, images, trainer)
+        manifest = {**self.manifest(options, images, trainer), "git": code}
+        if before == trainer.step and run.manifest.exists():
+            # Nothing was trained now: where and with what it was trained stays as it is.
+            old = run.read_manifest()
+            manifest |= {key: old[key] for key in TRAINED_WITH if key in old}
         if trainer.world.is_main:
             weights = {k: v.contiguous().cpu() for k, v in method.published_state().items()}
             write_bytes(run.weights, save(weights))
@@ -158,7 +167,6 @@ class Experiment:
             "config": config,
             "config_hash": sha256_json(inputs(config)),
             "source_hash": source_hash(self.method.__module__),
-            "git": git_state(Path(__file__).parent),
             "dataset": {
                 "name": images.name,
                 "split": images.split,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torchvision.transforms.v2 import functional as transforms
 
 from imggen import charts, figures
 from imggen.evaluate import SEED, extract
@@ -105,5 +106,9 @@ def nearest_grid(
     names = nearest(values, seen.values, k=rows)[1]
     order = choose(digests(train), len(train), SEED)
     found = [train.subset(order[torch.from_numpy(column)]) for column in names.T]
-    pixels = torch.cat([torch.cat(list(images.blocks())) for images in (chosen, *found)])
+    made = [torch.cat(list(images.blocks())) for images in (chosen, *found)]
+    channels, size = max(p.shape[1] for p in made), list(chosen.shape[1:])
+    pixels = torch.cat(
+        [transforms.resize(p.expand(-1, channels, -1, -1), size, antialias=True) for p in made]
+    )
     return figures.image_grid(pixels, len(chosen), max(1, round(56 / pixels.shape[2])))

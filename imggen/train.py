@@ -21,6 +21,7 @@ from imggen import checkpoint, distributed
 from imggen.data import Images, normalise
 from imggen.determinism import ImageOrder, derive_seed
 from imggen.device import choose_device, device_name, keep_freed_memory
+from imggen.ema import update_ema
 from imggen.errors import Interrupted, UserError
 from imggen.interrupt import StopSignals
 from imggen.methods import Batch, Shape
@@ -108,6 +109,7 @@ class Trainer:
         self.step, self.wall_seconds = 0, 0.0
         self.finite = torch.ones((), dtype=torch.bool, device=self.device)
         self.window: dict[str, Tensor] = {}
+        self.window_steps = 0
         self.parameters: dict[int, list[Tensor]] = {
             id(optimizer): [p for group in optimizer.param_groups for p in group["params"]]
             for optimizer in self.method.optimizers.values()
@@ -146,6 +148,7 @@ class Trainer:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
             stats = self.method.training_step(self.batch(self.step), self.step, self.minimize)
         self.step += 1
+        self.window_steps += 1
         update_ema(self.ema, self.method, self.ema_decay())
         for name, value in stats.items():
             value = value.detach().float()
@@ -168,13 +171,14 @@ class Trainer:
             "ema": self.ema.state_dict(),
             "optimizers": {name: o.state_dict() for name, o in self.method.optimizers.items()},
             "window": self.window,
+            "window_steps": self.window_steps,
             "wall_seconds": self.wall_seconds,
         }
 
     def resume(self) -> None:
         """Continues from the newest checkpoint of the run directory, if there is one.
 
-        Raises: UserError when it belongs to other settings, and says which.
+        Raises: UserError when it belongs to other settings, and says which, or is further on.
         """
         state = checkpoint.read_latest(self.run.path)
         if state is not None:
@@ -184,21 +188,32 @@ class Trainer:
             for name, optimizer in self.method.optimizers.items():
                 optimizer.load_state_dict(state["optimizers"][name])
             self.window = {k: v.to(self.device) for k, v in state["window"].items()}
+            # Checkpoints of older versions don't have it.
+            old = state["step"] % self.config.log_steps if self.window else 0
+            self.window_steps = state.get("window_steps", old)
             self.step, self.wall_seconds = state["step"], state["wall_seconds"]
+            if self.step > self.config.steps:
+                raise UserError(
+                    f"{self.run.path} has already been trained for {self.step} steps: ask for at "
+                    f"least as many with --train.steps, or choose another --run-dir."
+                )
         if self.world.is_main:
             self.run.rewind(self.step)
 
     # -- the loop -------------------------------------------------------------------------------
 
-    def train(self, draw: Callable[[Any, int], None]) -> None:
+    def train(self, draw: Callable[[Any, int], None]) -> int:
         """Trains up to `config.steps`; `draw(ema, step)` is called for each frame.
+
+        Returns: the step at which it began.
 
         Raises: Interrupted after a stop signal; UserError for a loss that is not finite. Both leave
         a good checkpoint behind.
         """
         self.resume()
         self.announce()
-        writer, frames = checkpoint.Writer(self.run.path), frame_steps(self.config)
+        begun, writer = self.step, checkpoint.Writer(self.run.path)
+        frames = frame_steps(self.config)
         progress = Progress(self.config, self.step, self.world.is_main, self.run)
         try:
             with StopSignals().listening() as signals:
@@ -207,6 +222,7 @@ class Trainer:
         finally:
             progress.close()
             writer.close()
+        return begun
 
     def _loop(
         self,
@@ -252,17 +268,17 @@ class Trainer:
     def not_finite(self) -> UserError:
         """What to tell when a loss became NaN or infinite."""
         return UserError(
-            f"A loss became NaN or infinite at or before step {self.step}: the checkpoint before "
+            f"A loss or its gradient became NaN or infinite at or before step {self.step}: the "
+            "checkpoint before "
             f"it is kept in {self.run.path}; try a smaller learning rate or --train.precision fp32."
         )
 
     def log(self, progress: Progress) -> None:
         """Means over the steps since the row before, to stats.jsonl and the progress bar."""
-        steps = (self.step - 1) % self.config.log_steps + 1
         if self.world.is_main:
-            means = {name: total.item() / steps for name, total in self.window.items()}
+            means = {name: t.item() / self.window_steps for name, t in self.window.items()}
             progress.row(self.step, means, self.wall_seconds)
-        self.window = {}
+        self.window, self.window_steps = {}, 0
 
     def announce(self) -> None:
         """One line that says what is trained on what."""
@@ -273,22 +289,6 @@ class Trainer:
                 f"{tuple(self.method.shape)}, {self.world.size} x {device_name(self.device)}, "
                 f"{self.config.precision}"
             )
-
-
-def update_ema(ema: nn.Module, method: nn.Module, decay: float) -> None:
-    """ema <- decay · ema + (1 - decay) · method for floats, batch-norm statistics included."""
-    averaged, current = [], []
-    for old, new in zip(_tensors(ema), _tensors(method), strict=True):
-        if old.is_floating_point():
-            averaged.append(old)
-            current.append(new.detach())
-        else:
-            old.copy_(new)
-    torch._foreach_lerp_(averaged, current, 1 - decay)
-
-
-def _tensors(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]
 
 
 def frame_steps(config: TrainConfig) -> set[int]:

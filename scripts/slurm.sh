@@ -2,7 +2,7 @@
 # Runs an experiment on a SLURM cluster and puts it back into the queue until it is finished:
 #     sbatch scripts/slurm.sh experiments/dcgan_mnist.py [flags of the experiment]
 #SBATCH --job-name=imggen
-#SBATCH --output=runs/slurm-%j.log
+#SBATCH --output=slurm-%j.log
 #SBATCH --open-mode=append
 #SBATCH --requeue
 #SBATCH --signal=USR1@90
@@ -13,7 +13,6 @@
 
 set -uo pipefail
 cd "${SLURM_SUBMIT_DIR:-.}"
-mkdir -p runs
 # shellcheck disable=SC1091
 [ -f .venv/bin/activate ] && . .venv/bin/activate
 

@@ -105,7 +105,7 @@ def test_the_audit_without_mnist_is_one_sentence(run, tmp_path, monkeypatch):
     (tmp_path / "MNIST" / "raw").mkdir(parents=True)
     (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"short")
     (tmp_path / "MNIST" / "raw" / "train-labels-idx1-ubyte").write_bytes(b"short")
-    done = run("experiments/metric_audit.py", "--root", tmp_path)
+    done = run("experiments/metric_audit.py", "--data.root", tmp_path)
     assert done.returncode == 2 and done.stderr.count("error: ") == 1
     assert "Traceback" not in done.stderr
 

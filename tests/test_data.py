@@ -192,3 +192,20 @@ def test_bad_arrays_are_refused(tmp_path):
     refused(lambda: data.read_images(tmp_path / "cut.npz"), "cut.npz")
     (tmp_path / "text.txt").write_text("hello")
     refused(lambda: data.read_images(tmp_path / "text.txt"), "no folder, .npy or .npz")
+
+
+def test_a_folder_without_splits_holds_some_images_out(tmp_path):
+    from PIL import Image
+
+    generator = np.random.default_rng(0)
+    for i in range(200):
+        pixels = generator.integers(0, 256, (8, 8), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+    train, test = (data.load("folder", split, tmp_path) for split in ("train", "test"))
+    assert len(train) + len(test) == 200 and 8 <= len(test) <= 40
+    seen = {row.numpy().tobytes() for row in train.pixels}
+    assert not any(row.numpy().tobytes() in seen for row in test.pixels)
+    assert len(data.load("folder", "all", tmp_path)) == 200
+    (tmp_path / "train").mkdir()
+    with pytest.raises(UserError, match="no sub-folder test"):
+        data.load("folder", "test", tmp_path)

@@ -75,7 +75,7 @@ def test_frechet_with_fewer_samples_than_dimensions_is_the_nuclear_norm_form():
 
 
 def test_frechet_bias_falls_as_one_over_n():
-    """field's golden values: true distance 0, d = 512, power-law spectrum."""
+    """True distance 0, 64 dimensions, power-law spectrum."""
     generator = np.random.RandomState(2)
     spectrum = np.arange(1, 65) ** -0.5
     bias = []
@@ -167,6 +167,20 @@ def test_neighbours_golden_values():
     same = neighbourhoods(real, real, 5, 5)
     assert (same.precision, same.recall, same.coverage) == (1, 1, 1)
     assert same.density == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize(("radius", "sigma"), [(30, 0.01), (2, 0.001)])
+def test_tight_clusters_far_apart_equal_prdc(radius, sigma):
+    """Here float32 can't tell near points apart, since their norms are so much larger."""
+    generator = np.random.default_rng(0)
+    angles = generator.integers(0, 8, (2, 1000)) * np.pi / 4
+    real, fake = (
+        radius * np.stack([np.cos(a), np.sin(a)], 1) + sigma * generator.normal(size=(1000, 2))
+        for a in angles
+    )
+    theirs, ours = compute_prdc(real, fake, 5), neighbourhoods(real, fake, 5, 5)
+    for name, value in theirs.items():
+        assert getattr(ours, name) == pytest.approx(value, abs=1e-12), name
 
 
 @settings(max_examples=25, deadline=None)

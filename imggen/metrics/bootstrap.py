@@ -39,14 +39,20 @@ class Estimate:
     fake: Array | None = None
     """Influence of each generated sample (m,)."""
     share: bool = False
-    """The value is a share of the samples of the one set that has influences."""
+    """The value is a share of the samples of the first set that has influences."""
 
     def interval(self) -> tuple[float, float]:
         """95 % interval: Wilson's for a share, else by bootstrap."""
         known = [moves for moves in (self.real, self.fake) if moves is not None]
-        if self.share:
-            return share_interval(known[0] + self.value)
-        return interval(self.value, *known)
+        if not self.share:
+            return interval(self.value, *known)
+        low, high = share_interval(known[0] + self.value)
+        if len(known) == 1:
+            return low, high
+        # The share is over one set, but the other one moves it as well: widths add as squares.
+        other = 1.959964 * float(np.std(known[1])) / math.sqrt(len(known[1]))
+        below, above = math.hypot(self.value - low, other), math.hypot(high - self.value, other)
+        return max(0.0, self.value - below), min(1.0, self.value + above)
 
 
 def share_of(indicators: npt.NDArray[Any], of: Literal["real", "fake"]) -> Estimate:

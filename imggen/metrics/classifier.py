@@ -39,7 +39,7 @@ def classifier_score(logits: Array) -> float:
 def estimate(logits: Array) -> Estimate:
     """`classifier_score` with each sample's influence.
 
-    The derivative through p(y) is the same term, so it is score · (KL of the sample - mean KL).
+    The derivative through p(y) is zero, so it is score · (KL of the sample - mean KL).
     """
     values = divergences(logits)
     score = float(np.exp(values.mean()))

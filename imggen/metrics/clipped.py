@@ -20,7 +20,7 @@ from scipy.special import betaln, gammaln
 
 from imggen.metrics.arrays import Array
 from imggen.metrics.bootstrap import Estimate
-from imggen.metrics.neighbours import Neighbourhoods
+from imggen.metrics.neighbours import Neighbourhoods, jackknife
 
 
 def clipped_density(found: Neighbourhoods) -> Estimate:
@@ -40,7 +40,8 @@ def clipped_coverage(found: Neighbourhoods) -> Estimate:
     good = np.arange(m + 1) / m
     mean, step = shares.mean(), 1e-3
     low, value, high = np.interp([mean - step, mean, mean + step], expected, good)
-    return Estimate(float(value), (high - low) / (2 * step) * (shares - mean), None)
+    slope = (high - low) / (2 * step)
+    return Estimate(float(value), slope * (shares - mean), slope * jackknife(found.clipped_by))
 
 
 def expected_share(n: int, m: int, k: int) -> Array:

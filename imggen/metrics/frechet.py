@@ -10,7 +10,7 @@ $$
 It sees coherence and variety at once, and only the first two moments of them. It is biased: with n
 samples it is too large by about a constant over n (Chong and Forsyth 2020, arXiv:1911.07023), so
 two values compare only at equal n. `frechet_infinity` extrapolates that bias away: it compares
-across n, at the price of more noise, and may fall slightly below zero for equal sets.
+across n, and may fall below zero for equal sets.
 """
 
 from __future__ import annotations

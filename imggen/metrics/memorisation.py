@@ -25,7 +25,7 @@ import torch
 
 from imggen.metrics.arrays import Array, check_features
 from imggen.metrics.bootstrap import Estimate, share_of
-from imggen.metrics.neighbours import Index, Points, exact_pairs, fast_block
+from imggen.metrics.neighbours import DOUBT, Index, Points, exact_pairs, fast_block
 
 BLOCK = 500
 CANDIDATES = 4
@@ -55,7 +55,15 @@ def nearest(points: Array, reference: Array, k: int = 1) -> tuple[Array, Index]:
     own = np.repeat(np.arange(len(p)), kept)
     exact = exact_pairs(points, own, reference, names.ravel()).reshape(len(p), kept)
     order = np.argsort(exact, axis=1, kind="stable")[:, :k]
-    return np.sqrt(np.take_along_axis(exact, order, 1)), np.take_along_axis(names, order, 1)
+    squared, chosen = np.take_along_axis(exact, order, 1), np.take_along_axis(names, order, 1)
+    # Where float32 can't tell the candidates from the rest, all distances are taken in float64.
+    margin = 2 * DOUBT * (p.norms + q.norms.max()).numpy()
+    unsure = (exact.max(axis=1) - squared[:, -1] <= margin) & (squared[:, -1] > 0)
+    for i in np.flatnonzero(unsure) if kept < len(q) else ():
+        every = exact_pairs(points, np.full(len(q), i), reference, np.arange(len(q)))
+        chosen[i] = np.argsort(every, kind="stable")[:k]
+        squared[i] = every[chosen[i]]
+    return np.sqrt(squared), chosen
 
 
 def authenticity(fake: Array, train: Array) -> Estimate:

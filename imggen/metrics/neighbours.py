@@ -17,7 +17,7 @@ Comparisons are strict (`<`), as in the `prdc` package, whose values the first f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,12 @@ class Neighbourhoods:
     """(m,) as `balls`, no radius above the median radius."""
     clipped_own: Index
     """(n,) number of other points' clipped balls in which a real point lies."""
+    recall_by: Array
+    """(m,) what recall would lose without a generated point, the other balls as they are."""
+    coverage_by: Array
+    """(m,) what coverage would lose without it."""
+    clipped_by: Array
+    """(m,) what the mean of min(held, k) / k would lose without it."""
 
     @property
     def precision(self) -> float:
@@ -77,10 +83,17 @@ class Neighbourhoods:
         """The four numbers with each sample's influence; the balls are taken as they are."""
         return {
             "precision": share_of(self.in_real, of="fake"),
-            "recall": share_of(self.in_fake, of="real"),
+            "recall": replace(share_of(self.in_fake, of="real"), fake=jackknife(self.recall_by)),
             "density": mean_of(self.balls / self.k, of="fake"),
-            "coverage": share_of(self.held > 0, of="real"),
+            "coverage": replace(
+                share_of(self.held > 0, of="real"), fake=jackknife(self.coverage_by)
+            ),
         }
+
+
+def jackknife(losses: Array) -> Array:
+    """Influences (m,) from what a value loses without each sample (Efron and Stein 1981)."""
+    return (len(losses) - 1) * (losses - losses.mean())
 
 
 class Points:
@@ -146,6 +159,7 @@ def nearest_others(points: Points, k: int) -> tuple[Array, Index]:
     """For each point its k nearest other points: squared distances (n, k) ascending, and indices.
 
     Candidates are found in float32, more than asked for, and sorted by their float64 distances.
+    Where float32 can't tell the candidates from the rest, all distances are taken in float64.
     """
     n = len(points)
     kept = min(n, k + 1 + SPARE)
@@ -154,7 +168,16 @@ def nearest_others(points: Points, k: int) -> tuple[Array, Index]:
     exact = exact_pairs(points.exact, own, points.exact, nearest.ravel()).reshape(n, kept)
     exact[nearest == np.arange(n)[:, None]] = -1.0  # the point itself comes first, and goes
     order = np.argsort(exact, axis=1, kind="stable")[:, 1 : k + 1]
-    return np.take_along_axis(exact, order, 1), np.take_along_axis(nearest, order, 1)
+    squared, names = np.take_along_axis(exact, order, 1), np.take_along_axis(nearest, order, 1)
+    margin = 2 * DOUBT * (points.norms + points.norms.max()).numpy()
+    # A distance of zero is the least there is, whatever the others are.
+    unsure = (exact.max(axis=1) - squared[:, -1] <= margin) & (squared[:, -1] > 0)
+    for i in np.flatnonzero(unsure) if kept < n else ():
+        every = exact_pairs(points.exact, np.full(n, i), points.exact, np.arange(n))
+        every[i] = np.inf
+        names[i] = np.argsort(every, kind="stable")[:k]
+        squared[i] = every[names[i]]
+    return squared, names
 
 
 def neighbourhoods(
@@ -177,18 +200,28 @@ def neighbourhoods(
 
     n, m = len(p), len(q)
     in_real, in_fake = np.zeros(m, dtype=bool), np.zeros(n, dtype=bool)
+    losses = np.zeros((3, m))
     balls, held, clipped_balls = (np.zeros(size, dtype=np.int64) for size in (m, n, m))
     for start in range(0, n, BLOCK):
         pairs = _Pairs(p, slice(start, min(n, start + BLOCK)), q)
         in_real[pairs.inside(manifold[pairs.rows, None])[1]] = True
-        in_fake[pairs.inside(fake_manifold[None, :])[0]] = True
+        i, j = pairs.inside(fake_manifold[None, :])
+        in_fake[i] = True
+        losses[0] += _bincount_if(j, np.bincount(i, minlength=n)[i] == 1, m)
         i, j = pairs.inside(ball[pairs.rows, None])
         balls += np.bincount(j, minlength=m)
-        held += np.bincount(i, minlength=n)
+        inside = np.bincount(i, minlength=n)
+        held += inside
+        losses[1] += _bincount_if(j, inside[i] == 1, m)
+        losses[2] += _bincount_if(j, inside[i] <= k_density, m) / k_density
         _, j = pairs.inside(clipped[pairs.rows, None])
         clipped_balls += np.bincount(j, minlength=m)
     counts = (balls, held, clipped_balls, np.bincount(own, minlength=n))
-    return Neighbourhoods(k_density, in_real, in_fake, *counts)
+    return Neighbourhoods(k_density, in_real, in_fake, *counts, *(losses / n))
+
+
+def _bincount_if(index: Index, counted: npt.NDArray[np.bool], size: int) -> Index:
+    return np.bincount(index[counted], minlength=size)
 
 
 class _Pairs:
