@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from imggen.errors import UserError
-from imggen.files import write_bytes
+from imggen.files import flush_folder, write_bytes
 from imggen.provenance import differences
 
 NAME = "checkpoint.pt"
@@ -45,6 +45,7 @@ def write(folder: Path, state: dict[str, Any]) -> None:
     if (folder / NAME).exists():
         os.replace(folder / NAME, folder / PREVIOUS)
     os.replace(fresh, folder / NAME)
+    flush_folder(folder)
 
 
 def read(path: Path) -> dict[str, Any]:

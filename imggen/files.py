@@ -24,6 +24,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        flush_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         # A failed write knows no file name; the message to the user needs one.
@@ -33,6 +34,16 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Writes `value` as indented JSON with a final newline; refuses NaN and infinities."""
     write_bytes(path, json_bytes(value))
+
+
+def flush_folder(folder: Path) -> None:
+    """Makes a renaming in a folder survive a power cut, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def json_bytes(value: Any) -> bytes:

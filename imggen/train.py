@@ -49,7 +49,7 @@ class TrainConfig:
     ema_halflife_images: float = 20_000
     """Images after which old weights count half in the averaged weights; 0 turns averaging off."""
     ema_rampup: float = 0.05
-    """The half-life is at most this fraction of the images seen so far (as in EDM)."""
+    """The half-life is at most this fraction of the images seen so far; 0 turns averaging off."""
     clip_norm: float | None = None
     """Largest Euclidean norm of the gradients of one optimizer; None leaves them as they are."""
     log_steps: int = 50
@@ -57,7 +57,7 @@ class TrainConfig:
     checkpoint_seconds: float = 30.0
     """Seconds between two checkpoints."""
     frames: int = 48
-    """Pictures of the same latents kept on the way, for the training GIF; 0 keeps none."""
+    """Pictures of the same latents kept on the way, for the training GIF; below 2 keeps none."""
     tensorboard: bool = False
     """Also write the statistics to RUN_DIR/tensorboard."""
 

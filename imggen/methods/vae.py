@@ -36,6 +36,8 @@ $$
   where the paper gives the decoder the grey levels themselves. It keeps the Bernoulli likelihood a
   likelihood, so that nats per image mean something.
 - Samples and likelihoods use an exponential moving average of the weights, kept by the loop.
+- Weights start as PyTorch's layers do and have no prior; the paper draws them from N(0, 0.01) and
+  adds a small weight decay (section 5).
 - Sampled images show the decoder's probabilities, not draws of 0 and 1 from them.
 """
 
