@@ -93,11 +93,30 @@ def test_checks_pass_and_fail_whom_they_should():
 
 def test_the_published_audit_says_what_the_post_says():
     path = REPOSITORY / "docs" / "assets" / "experiments" / "metric-audit" / "audit.json"
-    ladders = json.loads(path.read_text())["ladders"]
-    copies = ladders["copies"]["verdicts"]
-    assert copies["frechet_distance"][-1] == "same" and copies["near_copies"][1] == "worse"
-    assert ladders["imbalance"]["verdicts"]["recall"][-1] == "same"
-    assert "better" in ladders["dropped"]["verdicts"]["density"]
+    found = json.loads(path.read_text())
+    ladders = {name: ladder["verdicts"] for name, ladder in found["ladders"].items()}
+    values = {
+        name: {metric: [row["value"] for row in rows] for metric, rows in ladder["metrics"].items()}
+        for name, ladder in found["ladders"].items()
+    }
+    for metric in ("density", "clipped_coverage"):
+        assert values["blur"][metric][1] > values["blur"][metric][0], "half a pixel pleases it"
+    assert ladders["junk"]["recall"][-2] != "worse"
+    assert ladders["imbalance"]["recall"][-1] == "same"
+    for metric in ("coverage", "frechet_distance", "class_divergence"):
+        assert ladders["imbalance"][metric][-1] == "worse"
+    for metric in ("density", "clipped_density"):
+        assert "better" in ladders["dropped"][metric]
+    assert "worse" not in ladders["copies"]["frechet_distance"]
+    assert ladders["copies"]["near_copies"][1] == "worse"
+    for metric in ("data_copying", "authenticity"):
+        assert ladders["copies"][metric][1] == "same" and ladders["copies"][metric][-1] == "worse"
+    families = (("precision", "recall"), ("density", "coverage"),
+                ("clipped_density", "clipped_coverage"), ("prd_f1_8", "prd_f8"))  # fmt: skip
+    for family in families:
+        judged = [c["measures"][m]["passes"] for c in found["checks"] for m in family
+                  if m in c["measures"]]  # fmt: skip
+        assert not all(judged), family
 
 
 def test_the_audit_without_mnist_is_one_sentence(run, tmp_path, monkeypatch):
