@@ -6,13 +6,15 @@ samples, or the training set alone:
 
 - `authenticity` (Alaa et al. 2022, arXiv:2102.08921): a generated sample is a copy if
   it is nearer to its nearest training sample than that one is to any other training sample. Real
-  held-out samples are no copies, yet score about one half by symmetry: read it beside the floor.
+  held-out samples are no copies, yet don't score 1: 0.33 to 0.5 at even density, more where it
+  falls off. Only their value, the floor, gives it a meaning.
 - `data_copying`: the C_T of Meehan, Chaudhuri and Dasgupta 2020, arXiv:2004.05675. In
   each cell of the training set, a Mann-Whitney test: are generated samples nearer to the training
   set than held-out ones are? Its z values are averaged by the cells' weights. Far below 0: copies;
   far above 0: the generator stays away from the data. Few copies among many good samples hide.
 - `near_copies`: the share of generated samples nearer to a training sample than all but 1 % of
-  held-out ones. 0.01 is what new samples have; it finds the few copies that the other two miss.
+  held-out ones. 0.01 is what new samples have (a little more when held-out ones are few); it finds
+  the few copies that the other two miss. Its interval takes the threshold as it is: too narrow.
 
 All trust the features' distances: features that ignore a detail can't tell a copy from a sample
 that differs in it.
