@@ -134,12 +134,19 @@ def _by_classifier(real: Array | None, fake: Array | None) -> Found:
 
 
 def measure_copies(fake: Features, held_out: Features, train: Features) -> Found:
-    """The metrics that ask whether `fake` is new, given the training set and held-out samples."""
+    """The metrics that ask whether `fake` is new, given the training set and held-out samples.
+
+    Raises: UserError for features that can't be searched.
+    """
     y, held, seen = fake.values, held_out.values, train.values
+    try:
+        near = memorisation.nearest(y, seen), memorisation.nearest(held, seen)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     found: Found = {
-        "authenticity": _try(lambda: memorisation.authenticity(y, seen)),
-        "near_copies": _try(lambda: memorisation.near_copies(y, held, seen)),
-        "data_copying": _try(lambda: memorisation.data_copying(y, held, seen)),
+        "authenticity": _try(lambda: memorisation.authenticity(y, seen, near[0])),
+        "near_copies": _try(lambda: memorisation.near_copies(*near)),
+        "data_copying": _try(lambda: memorisation.data_copying(y, held, seen, near)),
     }
     if fake.hashes and train.hashes:
         found["copied"] = memorisation.copied(fake.hashes, train.hashes)
@@ -147,11 +154,16 @@ def measure_copies(fake: Features, held_out: Features, train: Features) -> Found
 
 
 def measure_copies_of_real(held_out: Features, train: Features) -> Found:
-    """The same for held-out samples in place of generated ones: what new samples score."""
-    found = measure_copies(held_out, held_out, train)
-    n = len(held_out.values)
-    found["near_copies"] = mean_of(np.full(n, memorisation.NEAR), of="fake")
-    found["data_copying"] = mean_of(np.zeros(n), of="fake")
+    """What new samples score: held-out ones in place of generated ones, or by definition."""
+    held, seen = held_out.values, train.values
+    n = len(held)
+    found: Found = {
+        "authenticity": _try(lambda: memorisation.authenticity(held, seen)),
+        "near_copies": mean_of(np.full(n, memorisation.NEAR), of="fake"),
+        "data_copying": mean_of(np.zeros(n), of="fake"),
+    }
+    if held_out.hashes and train.hashes:
+        found["copied"] = memorisation.copied(held_out.hashes, train.hashes)
     return found
 
 

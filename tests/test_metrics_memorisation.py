@@ -33,6 +33,14 @@ def test_nearest_neighbours_equal_brute_force(block, monkeypatch):
     np.testing.assert_allclose(distances, np.sort(all_pairs, axis=1)[:, :3], rtol=1e-12)
 
 
+def test_a_search_made_before_gives_the_same_numbers():
+    train, test, fake = three_sets(6)
+    near = nearest(fake, train), nearest(test, train)
+    assert authenticity(fake, train, near[0]).value == authenticity(fake, train).value
+    known = data_copying(fake, test, train, near)
+    assert known.value == data_copying(fake, test, train).value
+
+
 def test_authenticity_is_its_definition_and_one_half_for_new_samples():
     train, _, fake = three_sets(1)
     cross, own = cdist(fake, train), cdist(train, train)
@@ -45,14 +53,34 @@ def test_authenticity_is_its_definition_and_one_half_for_new_samples():
     assert authenticity(copycat(train, 500), train).value < 0.02
 
 
+def near_copies_of(fake, held_out, train):
+    return near_copies(nearest(fake, train), nearest(held_out, train))
+
+
 def test_near_copies_are_one_percent_of_new_samples_and_all_copies():
     train, test, fake = three_sets(2)
-    low, high = near_copies(fake, test, train).interval()
-    assert low <= 0.015 and high >= 0.005
-    assert near_copies(copycat(train, 500), test, train).value == 1
+    low, high = near_copies_of(fake, test, train).interval()
+    assert low <= 0.01 <= high
+    assert near_copies_of(copycat(train, 500), test, train).value == 1
     few = np.concatenate([fake[:475], copycat(train, 25)])
-    assert near_copies(few, test, train).value == pytest.approx(0.06, abs=0.02)
+    assert near_copies_of(few, test, train).value == pytest.approx(0.06, abs=0.02)
     assert abs(data_copying(few, test, train).value) < 3, "C_T misses the few copies"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("held", [200, 1000])
+def test_near_copies_of_new_samples_are_one_percent_however_few_are_held_out(held):
+    """Only the distances matter: any distribution will do, and half of it has another one."""
+    values, covered = [], 0
+    for seed in range(1000):
+        generator = np.random.default_rng(seed)
+        distances = [generator.exponential(size=(n, 1)) for n in (2000, held)]
+        found = near_copies(*((d, np.zeros(d.shape, dtype=int)) for d in distances))
+        low, high = found.interval()
+        values.append(found.value)
+        covered += low <= 0.01 <= high
+    assert np.mean(values) == pytest.approx(0.01, abs=0.001)
+    assert 0.88 <= covered / 1000 <= 0.98
 
 
 def test_data_copying_is_a_weighted_mann_whitney_test():
@@ -88,8 +116,11 @@ def test_identical_images_are_counted_exactly():
 
 def test_too_few_samples_are_refused():
     train, test, fake = three_sets(4, 60, 30)
-    with pytest.raises(ValueError, match="needs 100 or more"):
-        near_copies(fake, test, train)
+    with pytest.raises(ValueError, match="200 held-out samples"):
+        near_copies_of(fake, test, train)
+    same = np.concatenate([train[:10], three_sets(5, 60, 250)[1]])
+    with pytest.raises(ValueError, match="of the held-out samples coincide"):
+        near_copies_of(fake, same, train)
     with pytest.raises(ValueError, match="No cell"):
         data_copying(fake[:10], test, train)
     with pytest.raises(ValueError, match="dimensions"):

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist, pdist
 from scipy.stats import betabinom
 from vendi_score import vendi
 
-from imggen.metrics import clipped, modes, pairwise, prd
+from imggen.metrics import clipped, halves, modes, pairwise, prd
 from imggen.metrics import vendi as ours
 from imggen.metrics.bootstrap import Estimate
 from imggen.metrics.neighbours import neighbourhoods
@@ -95,22 +95,32 @@ def test_prd_tells_dropped_from_invented_modes_and_is_symmetric():
     np.testing.assert_array_equal(again.precision, dropped.precision)
 
 
-def test_prd_influences_predict_other_draws(monkeypatch):
+@pytest.mark.parametrize("beta", [8.0, 1 / 8])
+def test_the_best_f_is_that_of_the_curve(beta):
     generator = np.random.default_rng(4)
-    shares = generator.dirichlet(np.ones(6), size=2)
-    sets = [generator.choice(6, 3000, p=s)[:, None].astype(float) for s in shares]
+    p, q = generator.dirichlet(np.ones(6), size=2)
+    precision, recall = prd.curve(p, q, angles=200_001)
+    f = (1 + beta**2) * precision * recall / np.maximum(beta**2 * precision + recall, 1e-12)
+    found = prd.best_f(np.stack([p, q]), np.stack([q, p]), beta)
+    assert found[0] == pytest.approx(f.max(), abs=1e-4)
+    assert found[1] == pytest.approx(prd.best_f(p, q, 1 / beta)), "the roles are swapped"
+
+
+def test_prd_intervals_know_how_other_draws_differ(monkeypatch):
+    shares = np.random.default_rng(4).dirichlet(np.ones(6), size=2)
     labels = lambda real, fake, *_: (real[:, 0].astype(int), fake[:, 0].astype(int))  # noqa: E731
     monkeypatch.setattr(prd, "assign", labels)
-    for name in ("f8", "f1_8"):
-        found = getattr(prd.prd(*sets, clusters=6, runs=1), name)
-        values, predicted = [], []
-        for i in range(60):
-            rows = [np.random.default_rng((i, s)).integers(0, 3000, 3000) for s in range(2)]
-            drawn = prd.prd(sets[0][rows[0]], sets[1][rows[1]], clusters=6, runs=1)
-            values.append(getattr(drawn, name).value)
-            moves = found.real[rows[0]].mean() + found.fake[rows[1]].mean()
-            predicted.append(found.value + moves)
-        assert np.corrcoef(values, predicted)[0, 1] > 0.98
+    values: dict[str, list[float]] = {"f8": [], "f1_8": []}
+    deviations: dict[str, list[float]] = {"f8": [], "f1_8": []}
+    for seed in range(80):
+        generator = np.random.default_rng(seed)
+        drawn = [generator.choice(6, 1000, p=s)[:, None].astype(float) for s in shares]
+        found = prd.prd(*drawn, clusters=6, runs=1)
+        for name in values:
+            values[name].append(getattr(found, name).value)
+            deviations[name].append(halves.deviation(getattr(found, name).halves))
+    for name in values:
+        assert np.mean(deviations[name]) == pytest.approx(np.std(values[name]), rel=0.25)
 
 
 def test_modes_and_their_divergence_are_counted_exactly():

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
+
+BLOCK = 2000
 
 Array = npt.NDArray[np.floating]
 
@@ -35,3 +39,11 @@ def check_one(features: Array, name: str, least: int) -> Array:
     if not np.isfinite(features).all():
         raise ValueError(f"The {name} features hold NaN or infinite values: check their extractor.")
     return features if np.issubdtype(features.dtype, np.floating) else features.astype(np.float64)
+
+
+def double_blocks(features: Array, size: int | None = None) -> Iterator[tuple[slice, Array]]:
+    """Slices of rows and these rows of features (n, d) as float64 copies, free to be changed."""
+    size = size or BLOCK
+    for start in range(0, len(features), size):
+        rows = slice(start, start + size)
+        yield rows, features[rows].astype(np.float64)

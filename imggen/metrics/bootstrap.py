@@ -1,13 +1,13 @@
-"""95 % intervals by a bootstrap of influences: one pass, no features extracted or sorted again.
+"""95 % intervals in one pass: no features extracted, no neighbours searched again.
 
-A metric computed from n samples is its mean over draws plus, to first order, the mean of what each
-sample contributes (its influence). Resampling these contributions instead of the samples costs a
-sum a replicate, and avoids what biases a plain bootstrap of Fréchet and neighbour metrics: repeated
-samples.
+A smooth metric computed from n samples is its mean over draws plus, to first order, the mean of
+what each sample contributes (its influence). Resampling these contributions instead of the samples
+costs a sum a replicate, and avoids what biases a plain bootstrap of the Fréchet distance: repeated
+samples. Neighbour metrics are not smooth; they bring the differences of halves (`halves.py`).
 
 The interval is for the *expected value of the metric at this n*: where it would fall with other
 draws of the same size. It says nothing about the metric's bias, which a different n changes, nor
-about another training seed. For neighbour metrics it takes the balls as they are.
+about another training seed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from imggen.metrics import halves
 from imggen.metrics.arrays import Array
 
 REPLICATES = 1000
@@ -27,7 +28,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric's value and how much each sample moves it.
+    """A metric's value and what says how far other samples would move it.
 
     To first order, the same metric of resampled sets is the value plus the mean of the influences
     over the resample of each set; influences have mean 0. None: the metric does not see that set.
@@ -39,20 +40,29 @@ class Estimate:
     fake: Array | None = None
     """Influence of each generated sample (m,)."""
     share: bool = False
-    """The value is a share of the samples of the first set that has influences."""
+    """The value is a share of the samples of the set that has influences."""
+    halves: Array | None = None
+    """Half differences (CUTS,) of a metric that influences don't describe, in their place."""
+
+    def moves(self) -> list[Array]:
+        """The influences of each set that the metric sees."""
+        return [moves for moves in (self.real, self.fake) if moves is not None]
 
     def interval(self) -> tuple[float, float]:
-        """95 % interval: Wilson's for a share, else by bootstrap."""
-        known = [moves for moves in (self.real, self.fake) if moves is not None]
+        """95 % interval: Wilson's for a share, Student's for half differences, or a bootstrap."""
+        if self.halves is None:
+            if not self.share:
+                return interval(self.value, *self.moves())
+            (moves,) = self.moves()
+            return share_interval(self.value, len(moves))
+        reach, deviation = halves.quantile(LEVEL), halves.deviation(self.halves)
         if not self.share:
-            return interval(self.value, *known)
-        low, high = share_interval(known[0] + self.value)
-        if len(known) == 1:
-            return low, high
-        # The share is over one set, but the other one moves it as well: widths add as squares.
-        other = 1.959964 * float(np.std(known[1])) / math.sqrt(len(known[1]))
-        below, above = math.hypot(self.value - low, other), math.hypot(high - self.value, other)
-        return max(0.0, self.value - below), min(1.0, self.value + above)
+            return self.value - reach * deviation, self.value + reach * deviation
+        (moves,) = self.moves()
+        spread = self.value * (1 - self.value)
+        # As many independent samples would leave the share as uncertain as it is.
+        effective = spread / deviation**2 if deviation and spread else len(moves)
+        return share_interval(self.value, effective, reach)
 
 
 def share_of(indicators: npt.NDArray[Any], of: Literal["real", "fake"]) -> Estimate:
@@ -75,17 +85,26 @@ class Comparison:
     """First minus second."""
     interval: tuple[float, float]
     p_value: float
-    """Two-sided, of the hypothesis that both are equal (normal approximation)."""
+    """Two-sided, of the hypothesis that both are equal (normal or Student's distribution)."""
 
 
 def compare(first: Estimate, second: Estimate) -> Comparison:
     """Is the metric of the first generator other than that of the second?
 
     Paired in the real samples, whose influences on the two values are subtracted before anything
-    else: what the choice of real images does to both generators alike drops out. Real
-    samples of unequal number are taken as two independent sets.
+    else: what the choice of real images does to both generators alike drops out. Real samples of
+    unequal number are taken as two independent sets. Half differences are subtracted cut by cut,
+    which does the same, since equally many samples are always cut in the same places.
     """
     difference = first.value - second.value
+    if first.halves is not None and second.halves is not None:
+        apart = first.halves - second.halves
+        deviation = halves.deviation(apart)
+        if deviation == 0:
+            return _certain(difference)
+        reach = halves.quantile(LEVEL) * deviation
+        p_value = halves.p_value(difference / deviation)
+        return Comparison(difference, (difference - reach, difference + reach), p_value)
     moves = [
         m for m in (first.fake, None if second.fake is None else -second.fake) if m is not None
     ]
@@ -94,9 +113,13 @@ def compare(first: Estimate, second: Estimate) -> Comparison:
         moves += [first.real - second.real] if paired else [first.real, -second.real]
     deviation = math.sqrt(sum(float(np.var(m)) / len(m) for m in moves))
     if deviation == 0:
-        return Comparison(difference, (difference, difference), 1.0 if difference == 0 else 0.0)
+        return _certain(difference)
     p_value = math.erfc(abs(difference) / deviation / math.sqrt(2))
     return Comparison(difference, interval(difference, *moves), p_value)
+
+
+def _certain(difference: float) -> Comparison:
+    return Comparison(difference, (difference, difference), 1.0 if difference == 0 else 0.0)
 
 
 def interval(
@@ -117,13 +140,13 @@ def interval(
     return value + float(low), value + float(high)
 
 
-def share_interval(indicators: Array) -> tuple[float, float]:
-    """Interval of the share of true indicators (n,), by Wilson's score (1927).
+def share_interval(share: float, n: float, z: float = 1.959964) -> tuple[float, float]:
+    """Interval of a share of n independent samples that reaches z deviations, by Wilson's score.
 
-    The bootstrap of a share is a binomial, whose percentiles cover too little near 0 and 1;
-    Wilson's interval is its closed form with that mended.
+    Wilson 1927. The bootstrap of a share is a binomial, whose percentiles cover too little near 0
+    and 1; this is its closed form with that mended. n may be an effective number (Korn and Graubard
+    1998, Survey Methodology 24).
     """
-    n, share, z = len(indicators), float(np.mean(indicators)), 1.959964
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)

@@ -18,30 +18,33 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betaln, gammaln
 
+from imggen.metrics import halves
 from imggen.metrics.arrays import Array
 from imggen.metrics.bootstrap import Estimate
-from imggen.metrics.neighbours import Neighbourhoods, jackknife
+from imggen.metrics.neighbours import Neighbourhoods
 
 
 def clipped_density(found: Neighbourhoods) -> Estimate:
     """Clipped density in [0, 1] (arXiv:2507.01761)."""
     fake = np.minimum(found.clipped_balls / found.k, 1)
     own = np.minimum(found.clipped_own / found.k, 1)
-    value = fake.mean() / own.mean()
-    moves = -value * (own - own.mean()) / own.mean(), (fake - fake.mean()) / own.mean()
-    return Estimate(min(1.0, float(value)), *moves)
+    apart = halves.differences(found.parts["clipped_density"])
+    return Estimate(min(1.0, float(fake.mean() / own.mean())), halves=apart)
 
 
 def clipped_coverage(found: Neighbourhoods) -> Estimate:
     """Clipped coverage in [0, 1] (arXiv:2507.01761)."""
     n, m = len(found.held), len(found.balls)
     shares = np.minimum(found.held / found.k, 1)
-    expected = expected_share(n, m, found.k)
-    good = np.arange(m + 1) / m
-    mean, step = shares.mean(), 1e-3
-    low, value, high = np.interp([mean - step, mean, mean + step], expected, good)
-    slope = (high - low) / (2 * step)
-    return Estimate(float(value), slope * (shares - mean), slope * jackknife(found.clipped_by))
+    value = calibrated(shares.mean(), n, m, found.k)
+    parts = found.parts["clipped_coverage"]
+    apart = halves.differences(calibrated(parts, n // 2, m // 2, found.k))
+    return Estimate(float(value), halves=apart)
+
+
+def calibrated(mean: Array, n: int, m: int, k: int) -> Array:
+    """Which share of m samples must be good for this mean of min(held, k) / k."""
+    return np.interp(mean, expected_share(n, m, k), np.arange(m + 1) / m)
 
 
 def expected_share(n: int, m: int, k: int) -> Array:

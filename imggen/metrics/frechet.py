@@ -18,8 +18,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import lapack
 
-from imggen.metrics.arrays import Array, check_features
+from imggen.metrics.arrays import Array, check_features, double_blocks
 from imggen.metrics.bootstrap import Estimate
 
 PARTS = (1, 2, 3, 4)
@@ -34,21 +35,25 @@ class Gaussian(NamedTuple):
 
 
 def fit(features: Array) -> Gaussian:
-    """Moments of features (n, d) in float64."""
-    features = features.astype(np.float64)
-    mean = features.mean(axis=0)
-    centred = features - mean
-    return Gaussian(mean, centred.T @ centred / (len(features) - 1))
+    """Moments of features (n, d) in float64, by blocks: no copy of all features is made."""
+    n, dim = features.shape
+    mean = sum((block.sum(axis=0) for _, block in double_blocks(features)), np.zeros(dim)) / n
+    covariance = np.zeros((dim, dim))
+    for _, block in double_blocks(features):
+        block -= mean
+        covariance += block.T @ block
+    return Gaussian(mean, covariance / (n - 1))
 
 
-def factor(covariance: Array) -> tuple[Array, Array]:
-    """Roots of the positive eigenvalues (r,) of a covariance (d, d), and their vectors (d, r).
+def root(covariance: Array) -> Array:
+    """A (d, r) with A A^T = the covariance (d, d) of rank r, by pivoted Cholesky decomposition.
 
     Directions without variance (singular covariances: n <= d, constant features) are left out.
     """
-    values, vectors = np.linalg.eigh(covariance)
-    kept = values > values.max(initial=0) * len(values) * np.finfo(np.float64).eps
-    return np.sqrt(values[kept]), vectors[:, kept]
+    lower, pivots, rank, _ = lapack.dpstrf(covariance, lower=1)
+    factor = np.empty((len(covariance), rank))
+    factor[pivots - 1] = np.tril(lower)[:, :rank]
+    return factor
 
 
 def between(real: Gaussian, fake: Gaussian) -> float:
@@ -57,9 +62,8 @@ def between(real: Gaussian, fake: Gaussian) -> float:
     With S = A A^T for each covariance, tr (S_r S_g)^(1/2) is the sum of the singular values of
     A_r^T A_g: no matrix square root, no imaginary part, and singular covariances do no harm.
     """
-    (roots_r, vectors_r), (roots_g, vectors_g) = factor(real.covariance), factor(fake.covariance)
-    cross = (vectors_r * roots_r).T @ (vectors_g * roots_g)
-    gram = cross @ cross.T if len(roots_r) <= len(roots_g) else cross.T @ cross
+    cross = root(real.covariance).T @ root(fake.covariance)
+    gram = cross @ cross.T if cross.shape[0] <= cross.shape[1] else cross.T @ cross
     singular = np.sqrt(np.linalg.eigvalsh(gram).clip(min=0)) if gram.size else np.zeros(1)
     shift = real.mean - fake.mean
     spread = np.trace(real.covariance) + np.trace(fake.covariance) - 2 * singular.sum()
@@ -120,14 +124,19 @@ def influences(real: Array, fake: Array, p: Gaussian, q: Gaussian) -> tuple[Arra
 
 
 def _one_side(features: Array, own: Gaussian, other: Gaussian) -> Array:
-    roots, vectors = factor(own.covariance)
+    eigenvalues, vectors = np.linalg.eigh(own.covariance)
+    smallest = eigenvalues.max(initial=0) * len(eigenvalues) * np.finfo(np.float64).eps
+    kept = eigenvalues > smallest
+    roots, vectors = np.sqrt(eigenvalues[kept]), vectors[:, kept]
     # T in the basis of own's eigenvectors: L^(-1/2) (L^(1/2) V^T S V L^(1/2))^(1/2) L^(-1/2).
     middle = (vectors * roots).T @ other.covariance @ (vectors * roots)
     values, turned = np.linalg.eigh(middle)
     half = vectors / roots @ turned
     transport = (half * np.sqrt(values.clip(min=0))) @ half.T
     derivative = np.eye(len(own.mean)) - transport
-    centred = features.astype(np.float64) - own.mean
-    quadratic = np.einsum("ni,ni->n", centred @ derivative, centred)
-    linear = 2 * centred @ (own.mean - other.mean)
-    return linear + quadratic - quadratic.mean()
+    slope = 2 * (own.mean - other.mean)
+    moves = np.empty(len(features))
+    for rows, block in double_blocks(features):
+        block -= own.mean
+        moves[rows] = np.einsum("ni,ni->n", block @ derivative, block) + block @ slope
+    return moves - moves.mean()

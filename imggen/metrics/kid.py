@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from imggen.metrics.arrays import Array, check_features
+from imggen.metrics.arrays import Array, check_features, double_blocks
 from imggen.metrics.bootstrap import Estimate
 
 BLOCK = 2000
@@ -30,34 +30,30 @@ def kernel(x: Array, y: Array) -> Array:
 
 
 def kernel_sums(real: Array, fake: Array) -> tuple[Array, Array, Array, Array]:
-    """Row sums of the three kernel matrices, by blocks, in float64.
+    """Row sums of the three kernel matrices, by square blocks, in float64.
 
     Returns: sums over other reals per real (n,), over fakes per real (n,), over other fakes per
     fake (m,), over reals per fake (m,). The diagonals are left out.
     """
-    real, fake = real.astype(np.float64), fake.astype(np.float64)
     cross_real, cross_fake = np.zeros(len(real)), np.zeros(len(fake))
-    for start in range(0, len(real), BLOCK):
-        rows = slice(start, start + BLOCK)
-        block = kernel(real[rows], fake)
-        cross_real[rows] = block.sum(axis=1)
-        cross_fake += block.sum(axis=0)
+    for rows, x in double_blocks(real, BLOCK):
+        for columns, y in double_blocks(fake, BLOCK):
+            block = kernel(x, y)
+            cross_real[rows] += block.sum(axis=1)
+            cross_fake[columns] += block.sum(axis=0)
     return _own_sums(real), cross_real, _own_sums(fake), cross_fake
 
 
-def _own_sums(x: Array) -> Array:
-    sums = np.zeros(len(x))
-    starts = range(0, len(x), BLOCK)
-    for start in starts:
-        rows = slice(start, start + BLOCK)
-        block = kernel(x[rows], x[rows])
+def _own_sums(features: Array) -> Array:
+    sums = np.zeros(len(features))
+    for rows, x in double_blocks(features, BLOCK):
+        block = kernel(x, x)
         sums[rows] += block.sum(axis=1) - np.diagonal(block)
         # The matrix is symmetric: blocks right of the diagonal serve both their row and column.
-        for other in range(start + BLOCK, len(x), BLOCK):
-            columns = slice(other, other + BLOCK)
-            block = kernel(x[rows], x[columns])
+        for columns, y in double_blocks(features[rows.stop :], BLOCK):
+            block = kernel(x, y)
             sums[rows] += block.sum(axis=1)
-            sums[columns] += block.sum(axis=0)
+            sums[rows.stop :][columns] += block.sum(axis=0)
     return sums
 
 

@@ -13,18 +13,20 @@ samples, or the training set alone:
   set than held-out ones are? Its z values are averaged by the cells' weights. Far below 0: copies;
   far above 0: the generator stays away from the data. Few copies among many good samples hide.
 - `near_copies`: the share of generated samples nearer to a training sample than all but 1 % of
-  held-out ones. 0.01 is what new samples have (a little more when held-out ones are few); it finds
-  the few copies that the other two miss. Its interval takes the threshold as it is: too narrow.
+  held-out ones. 0.01 is what new samples have; it finds the few copies that the other two miss.
 
-All trust the features' distances: features that ignore a detail can't tell a copy from a sample
+The training set is taken as it is: intervals are for other generated and held-out samples. All trust the features' distances: features that ignore a detail can't tell a copy from a sample
 that differs in it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
+from imggen.metrics import halves
 from imggen.metrics.arrays import Array, check_features
 from imggen.metrics.bootstrap import Estimate, share_of
 from imggen.metrics.neighbours import DOUBT, Index, Points, exact_pairs, fast_block
@@ -68,34 +70,74 @@ def nearest(points: Array, reference: Array, k: int = 1) -> tuple[Array, Index]:
     return np.sqrt(squared), chosen
 
 
-def authenticity(fake: Array, train: Array) -> Estimate:
+Near = tuple[Array, Index]
+"""What `nearest` gave for one set against the training samples: searched once, used by all."""
+
+
+def authenticity(fake: Array, train: Array, near: Near | None = None) -> Estimate:
     """Share of generated samples (m, d) that are no copies of training samples (n, d).
+
+    `near` is nearest(fake, train), if it is known already.
 
     Raises: ValueError for fewer than two training samples, NaN, or unequal dimensions.
     """
     train, fake = check_features(train, fake, least=2)
-    distance, name = (found[:, 0] for found in nearest(fake, train))
+    distance, name = (found[:, 0] for found in near or nearest(fake, train))
     sources, back = np.unique(name, return_inverse=True)
     spacing = nearest(train[sources], train, k=2)[0][:, 1]
     return share_of(distance > spacing[back], of="fake")
 
 
-def near_copies(fake: Array, held_out: Array, train: Array, level: float = NEAR) -> Estimate:
-    """Share of generated samples (m, d) nearer to training ones than `level` of held-out ones are.
+def near_copies(near_fake: Near, near_held: Near, level: float = NEAR) -> Estimate:
+    """Share of generated samples nearer to training ones than `level` of held-out ones are.
 
-    Raises: ValueError for too few held-out samples to have such a quantile.
+    Both are given by what `nearest` finds for them in the training set. The threshold is the
+    held-out distances' quantile of Weibull's plotting positions: new samples have a share of
+    `level` on average, however few held-out ones there are. Halves move the threshold, too.
+
+    Raises: ValueError for too few held-out samples to have such a quantile in each half, and when
+    as many of them coincide with training samples: nothing is nearer than that.
     """
-    held_out, fake = check_features(held_out, fake, least=int(np.ceil(1 / level)))
-    limit = np.quantile(nearest(held_out, train)[0], level)
-    return share_of(nearest(fake, train)[0][:, 0] < limit, of="fake")
+    (fake, _), (held, _) = near_fake, near_held
+    fake, held = fake[:, 0], held[:, 0]
+    least = int(np.ceil(2 / level))
+    if len(held) < least or len(fake) < 2:
+        raise ValueError(
+            f"Near copies need {least} held-out samples and 2 generated ones or more, there are "
+            f"{len(held)} and {len(fake)}."
+        )
+    limit = _limit(held, level)
+    if limit == 0:
+        raise ValueError(
+            f"{(held == 0).mean():.1%} of the held-out samples coincide with training samples: no "
+            "distance tells copies from new samples."
+        )
+    in_fake, in_held = halves.cuts(len(fake), 1), halves.cuts(len(held), 0)
+    parts = np.array(
+        [
+            [(fake[a] < _limit(held[b], level)).mean(), (fake[~a] < _limit(held[~b], level)).mean()]
+            for a, b in zip(in_fake, in_held, strict=True)
+        ]
+    )
+    return replace(share_of(fake < limit, of="fake"), halves=halves.differences(parts.T))
+
+
+def _limit(held: Array, level: float) -> float:
+    return float(np.quantile(held, level, method="weibull"))
 
 
 def data_copying(
-    fake: Array, held_out: Array, train: Array, cells: int = CELLS, seed: int = 0
+    fake: Array,
+    held_out: Array,
+    train: Array,
+    near: tuple[Near, Near] | None = None,
+    cells: int = CELLS,
+    seed: int = 0,
 ) -> Estimate:
     """C_T: mean z value over the cells; 0 on average when nothing is copied.
 
-    Its standard deviation is then 1 / sqrt(cells) for cells of equal weight, not 1.
+    Its standard deviation is then 1 / sqrt(cells) for cells of equal weight, not 1. `near` is what
+    `nearest` found for the generated and for the held-out samples, if it is known already.
 
     Raises: ValueError when no cell holds enough samples, for NaN, or unequal dimensions.
     """
@@ -103,7 +145,8 @@ def data_copying(
 
     model = KMeans(cells, n_init=3, random_state=seed).fit(train.astype(np.float64))
     at_fake, at_held = (model.predict(x.astype(np.float64)) for x in (fake, held_out))
-    near_fake, near_held = nearest(fake, train)[0][:, 0], nearest(held_out, train)[0][:, 0]
+    both = near or (nearest(fake, train), nearest(held_out, train))
+    near_fake, near_held = both[0][0][:, 0], both[1][0][:, 0]
     total, weight = 0.0, 0
     moves_fake, moves_held = np.zeros(len(fake)), np.zeros(len(held_out))
     for cell in range(cells):

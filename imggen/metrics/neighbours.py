@@ -17,14 +17,16 @@ Comparisons are strict (`<`), as in the `prdc` package, whose values the first f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from imggen.metrics import halves
 from imggen.metrics.arrays import Array, check_features
+from imggen.metrics.ball_halves import LISTED, BallHalves, Side
 from imggen.metrics.bootstrap import Estimate, mean_of, share_of
 
 Index = npt.NDArray[np.integer]
@@ -56,12 +58,8 @@ class Neighbourhoods:
     """(m,) as `balls`, no radius above the median radius."""
     clipped_own: Index
     """(n,) number of other points' clipped balls in which a real point lies."""
-    recall_by: Array
-    """(m,) what recall would lose without a generated point, the other balls as they are."""
-    coverage_by: Array
-    """(m,) what coverage would lose without it."""
-    clipped_by: Array
-    """(m,) what the mean of min(held, k) / k would lose without it."""
+    parts: dict[str, Array] = field(default_factory=dict)
+    """By metric its values (2, CUTS) in two halves; none without intervals."""
 
     @property
     def precision(self) -> float:
@@ -80,20 +78,17 @@ class Neighbourhoods:
         return float((self.held > 0).mean())
 
     def estimates(self) -> dict[str, Estimate]:
-        """The four numbers with each sample's influence; the balls are taken as they are."""
-        return {
+        """The four numbers, each with what it says in two halves of the samples."""
+        found = {
             "precision": share_of(self.in_real, of="fake"),
-            "recall": replace(share_of(self.in_fake, of="real"), fake=jackknife(self.recall_by)),
+            "recall": share_of(self.in_fake, of="real"),
             "density": mean_of(self.balls / self.k, of="fake"),
-            "coverage": replace(
-                share_of(self.held > 0, of="real"), fake=jackknife(self.coverage_by)
-            ),
+            "coverage": share_of(self.held > 0, of="real"),
         }
-
-
-def jackknife(losses: Array) -> Array:
-    """Influences (m,) from what a value loses without each sample (Efron and Stein 1981)."""
-    return (len(losses) - 1) * (losses - losses.mean())
+        return {
+            name: replace(estimate, halves=halves.differences(self.parts[name]))
+            for name, estimate in found.items()
+        }
 
 
 class Points:
@@ -128,11 +123,13 @@ def exact_pairs(a: Array, i: Index, b: Array, j: Index) -> Array:
     return out
 
 
-def nearest_candidates(points: Points, kept: int) -> Index:
-    """For each point, the indices (n, kept) of its nearest points in float32, itself among them.
+def nearest_candidates(points: Points, kept: int) -> tuple[Array, Index]:
+    """For each point its nearest points in float32, itself among them.
 
     The matrix of distances is symmetric: only blocks on and right of its diagonal are computed, and
     each serves its rows and its columns.
+
+    Returns: squared distances (n, kept), ascending, and indices.
     """
     n = len(points)
     best = torch.full((n, kept), torch.inf)
@@ -152,76 +149,94 @@ def nearest_candidates(points: Points, kept: int) -> Index:
         if right.shape[1]:
             found = right.T.topk(min(kept, len(right)), dim=1, largest=False, sorted=False)
             offer(slice(rows.stop, n), found.values, found.indices + start)
-    return index.numpy()
+    best, order = best.sort(dim=1, stable=True)
+    return best.numpy(), index.gather(1, order).numpy()
 
 
-def nearest_others(points: Points, k: int) -> tuple[Array, Index]:
-    """For each point its k nearest other points: squared distances (n, k) ascending, and indices.
+@dataclass(frozen=True)
+class Nearest:
+    """Each point's nearest other points, in ascending order."""
 
-    Candidates are found in float32, more than asked for, and sorted by their float64 distances.
-    Where float32 can't tell the candidates from the rest, all distances are taken in float64.
+    squared: Array
+    """Squared distances (n, k) in float64."""
+    names: Index
+    """Their indices (n, k)."""
+    listed: Array
+    """More of them (n, listed), to float32."""
+    listed_names: Index
+
+
+def nearest_others(points: Points, k: int, listed: int = 0) -> Nearest:
+    """For each point its k nearest other points, and if asked for more of them, less exactly.
+
+    Candidates are found in float32, more than k, and sorted by their float64 distances. Where
+    float32 can't tell the candidates from the rest, all distances are taken in float64.
     """
     n = len(points)
     kept = min(n, k + 1 + SPARE)
-    nearest = nearest_candidates(points, kept)
-    own = np.repeat(np.arange(n), kept)
-    exact = exact_pairs(points.exact, own, points.exact, nearest.ravel()).reshape(n, kept)
-    exact[nearest == np.arange(n)[:, None]] = -1.0  # the point itself comes first, and goes
-    order = np.argsort(exact, axis=1, kind="stable")[:, 1 : k + 1]
-    squared, names = np.take_along_axis(exact, order, 1), np.take_along_axis(nearest, order, 1)
+    near, names = nearest_candidates(points, min(n, max(kept, listed + 1)))
+    own, first = np.arange(n), names[:, :kept]
+    exact = exact_pairs(points.exact, np.repeat(own, kept), points.exact, first.ravel())
+    exact = exact.reshape(n, kept)
+    last = exact.max(axis=1)
+    exact[first == own[:, None]] = -1.0  # the point itself comes first, and goes
+    order = np.argsort(exact, axis=1, kind="stable")
+    exact = np.take_along_axis(exact, order, 1)
+    near[:, :kept], names[:, :kept] = exact, np.take_along_axis(first, order, 1)
+    found = Nearest(exact[:, 1 : k + 1], names[:, 1 : k + 1], near[:, 1:], names[:, 1:])
     margin = 2 * DOUBT * (points.norms + points.norms.max()).numpy()
     # A distance of zero is the least there is, whatever the others are.
-    unsure = (exact.max(axis=1) - squared[:, -1] <= margin) & (squared[:, -1] > 0)
+    unsure = (last - found.squared[:, -1] <= margin) & (found.squared[:, -1] > 0)
     for i in np.flatnonzero(unsure) if kept < n else ():
-        every = exact_pairs(points.exact, np.full(n, i), points.exact, np.arange(n))
+        every = exact_pairs(points.exact, np.full(n, i), points.exact, own)
         every[i] = np.inf
-        names[i] = np.argsort(every, kind="stable")[:k]
-        squared[i] = every[names[i]]
-    return squared, names
+        names[i, 1:] = np.argsort(every, kind="stable")[: names.shape[1] - 1]
+        near[i, 1:] = every[names[i, 1:]]
+        found.squared[i] = every[found.names[i]]
+    return found
 
 
 def neighbourhoods(
-    real: Array, fake: Array, k_manifold: int = 3, k_density: int = 5
+    real: Array, fake: Array, k_manifold: int = 3, k_density: int = 5, intervals: bool = True
 ) -> Neighbourhoods:
     """All memberships from one pass over the pairs of features (n, d) and (m, d).
 
-    Memory grows with n + m, not with n · m.
+    Memory grows with n + m, not with n · m. Without `intervals` there are no `parts`.
 
     Raises: ValueError when a set has no k + 1 samples, for NaN, or unequal dimensions.
     """
     real, fake = check_features(real, fake, least=max(k_manifold, k_density) + 1)
     centre = real.mean(axis=0, dtype=np.float64)
     p, q = Points(real, centre), Points(fake, centre)
-    near, names = nearest_others(p, max(k_manifold, k_density))
-    manifold, ball = near[:, k_manifold - 1], near[:, k_density - 1]
+    listed = LISTED if intervals else 0
+    around = nearest_others(p, max(k_manifold, k_density), listed)
+    around_fake = nearest_others(q, k_manifold, listed)
+    manifold, ball = around.squared[:, k_manifold - 1], around.squared[:, k_density - 1]
     clipped = np.minimum(ball, np.median(ball))
-    own = names[:, :k_density][near[:, :k_density] <= clipped[:, None]]
-    fake_manifold = nearest_others(q, k_manifold)[0][:, -1]
+    inside = around.squared[:, :k_density] <= clipped[:, None]
+    own = np.bincount(around.names[:, :k_density][inside], minlength=len(p))
+    cut = None
+    if intervals:
+        sides = (
+            Side(s.listed, s.listed_names, seed) for seed, s in enumerate((around, around_fake))
+        )
+        cut = BallHalves(*sides, k_manifold, k_density)
 
     n, m = len(p), len(q)
     in_real, in_fake = np.zeros(m, dtype=bool), np.zeros(n, dtype=bool)
-    losses = np.zeros((3, m))
     balls, held, clipped_balls = (np.zeros(size, dtype=np.int64) for size in (m, n, m))
     for start in range(0, n, BLOCK):
         pairs = _Pairs(p, slice(start, min(n, start + BLOCK)), q)
         in_real[pairs.inside(manifold[pairs.rows, None])[1]] = True
-        i, j = pairs.inside(fake_manifold[None, :])
-        in_fake[i] = True
-        losses[0] += _bincount_if(j, np.bincount(i, minlength=n)[i] == 1, m)
+        in_fake[pairs.inside(around_fake.squared[None, :, -1])[0]] = True
         i, j = pairs.inside(ball[pairs.rows, None])
+        held += np.bincount(i, minlength=n)
         balls += np.bincount(j, minlength=m)
-        inside = np.bincount(i, minlength=n)
-        held += inside
-        losses[1] += _bincount_if(j, inside[i] == 1, m)
-        losses[2] += _bincount_if(j, inside[i] <= k_density, m) / k_density
-        _, j = pairs.inside(clipped[pairs.rows, None])
-        clipped_balls += np.bincount(j, minlength=m)
-    counts = (balls, held, clipped_balls, np.bincount(own, minlength=n))
-    return Neighbourhoods(k_density, in_real, in_fake, *counts, *(losses / n))
-
-
-def _bincount_if(index: Index, counted: npt.NDArray[np.bool], size: int) -> Index:
-    return np.bincount(index[counted], minlength=size)
+        clipped_balls += np.bincount(pairs.inside(clipped[pairs.rows, None])[1], minlength=m)
+        if cut is not None:
+            cut.add(*pairs.within(cut.reach_real[pairs.rows], cut.reach_fake))
+    counts = (balls, held, clipped_balls, own)
+    return Neighbourhoods(k_density, in_real, in_fake, *counts, cut.parts() if cut else {})
 
 
 class _Pairs:
@@ -244,3 +259,11 @@ class _Pairs:
         exact = exact_pairs(self.a.exact, rows[doubtful], self.b.exact, j[doubtful])
         inside[doubtful] = exact < limits[doubtful]
         return rows[inside], j[inside]
+
+    def within(self, of_rows: Array, of_columns: Array) -> tuple[Index, Index, Array]:
+        """The pairs (i, j) nearer than either's squared limit, and their distances, to float32."""
+        near = self.block < torch.from_numpy(of_rows)[:, None]
+        near |= self.block < torch.from_numpy(of_columns)
+        found = near.nonzero()
+        squared = self.block[found[:, 0], found[:, 1]].numpy()
+        return found[:, 0].numpy() + self.rows.start, found[:, 1].numpy(), squared

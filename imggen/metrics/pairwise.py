@@ -19,16 +19,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from imggen.metrics.arrays import Array, check_features
+from imggen.metrics.arrays import Array, check_features, double_blocks
 from imggen.metrics.bootstrap import Estimate
 
 
 def mean_squared_distance(features: Array) -> tuple[float, Array]:
     """Over all pairs of different samples (n, d), and each sample's influence (n,); in O(n d)."""
-    centred = features.astype(np.float64)
-    centred -= centred.mean(axis=0)
-    squares = np.square(centred).sum(axis=1)
     n = len(features)
+    mean, squares = features.mean(axis=0, dtype=np.float64), np.empty(n)
+    for rows, block in double_blocks(features):
+        block -= mean
+        squares[rows] = np.einsum("nd,nd->n", block, block)
     return float(2 * squares.sum() / (n - 1)), 2 * (squares - squares.mean())
 
 

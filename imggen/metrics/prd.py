@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imggen.metrics import halves
 from imggen.metrics.arrays import Array, check_features
 from imggen.metrics.bootstrap import Estimate
 
@@ -65,48 +66,43 @@ def assign(real: Array, fake: Array, clusters: int, seed: int) -> tuple[Array, A
 def prd(real: Array, fake: Array, clusters: int = CLUSTERS, runs: int = RUNS, seed: int = 0) -> PRD:
     """Precision-recall curve of features (n, d) and (m, d), a mean over seeded clusterings.
 
-    The summaries carry each sample's influence with the clusters taken as they are.
+    The summaries' half differences take the clusters as they are.
 
     Raises: ValueError for fewer samples than clusters, NaN, or unequal dimensions.
     """
     real, fake = check_features(real, fake, least=clusters)
-    curves, high, low = [], [], []
+    in_real, in_fake = halves.cuts(len(real), 0), halves.cuts(len(fake), 1)
+    curves, values, parts = [], [], []
     for run in range(runs):
-        in_real, in_fake = assign(real, fake, clusters, seed + run)
-        p = np.bincount(in_real, minlength=clusters) / len(real)
-        q = np.bincount(in_fake, minlength=clusters) / len(fake)
-        curves.append(curve(p, q))
-        high.append(_best_f(p, q, in_real, in_fake, LARGE_BETA))
-        low.append(_best_f(p, q, in_real, in_fake, 1 / LARGE_BETA))
+        of_real, of_fake = assign(real, fake, clusters, seed + run)
+        p, q = np.bincount(of_real, minlength=clusters), np.bincount(of_fake, minlength=clusters)
+        curves.append(curve(p / len(real), q / len(fake)))
+        values.append([best_f(p, q, beta) for beta in (LARGE_BETA, 1 / LARGE_BETA)])
+        p_halves, q_halves = counts(of_real, in_real, clusters), counts(of_fake, in_fake, clusters)
+        parts.append([best_f(p_halves, q_halves, beta) for beta in (LARGE_BETA, 1 / LARGE_BETA)])
     precision, recall = np.mean(curves, axis=0)
-    return PRD(precision, recall, _mean(high), _mean(low))
-
-
-def _best_f(p: Array, q: Array, in_real: Array, in_fake: Array, beta: float) -> Estimate:
-    """Largest F of all slopes, which is at one where a cluster changes sides: q_k = slope p_k.
-
-    There, F = (1 + b^2) alpha / (b^2 slope + 1), since recall is alpha / slope. In alpha's
-    derivative that cluster counts for p and for q with the weights that make the slope optimal.
-    """
-    both = np.flatnonzero((p > 0) & (q > 0))
-    if not len(both):
-        return Estimate(0.0, np.zeros(len(in_real)), np.zeros(len(in_fake)))
-    lines = q[both] / p[both]
-    alphas = np.minimum(lines[:, None] * p, q).sum(axis=1)
-    scores = (1 + beta**2) * alphas / (beta**2 * lines + 1)
-    best = int(scores.argmax())
-    line, alpha, k = lines[best], alphas[best], both[best]
-    weight = (line * p < q).astype(np.float64)
-    weight[k] = 0.0
-    wanted = beta**2 * alpha / (beta**2 * line + 1) - weight @ p
-    weight[k] = np.clip(wanted / p[k], 0, 1)
-    scale = (1 + beta**2) / (beta**2 * line + 1)
-    real, fake = scale * line * weight[in_real], scale * (1 - weight)[in_fake]
-    return Estimate(float(scores[best]), real - real.mean(), fake - fake.mean())
-
-
-def _mean(runs: list[Estimate]) -> Estimate:
-    real, fake = (
-        np.mean([getattr(run, side) for run in runs], axis=0) for side in ("real", "fake")
+    f8, f1_8 = (
+        Estimate(float(value), halves=halves.differences(part))
+        for value, part in zip(np.mean(values, axis=0), np.mean(parts, axis=0), strict=True)
     )
-    return Estimate(float(np.mean([run.value for run in runs])), real, fake)
+    return PRD(precision, recall, f8, f1_8)
+
+
+def counts(labels: Array, members: halves.Bools, clusters: int) -> Array:
+    """Samples per cluster in halves A and B: (2, CUTS, clusters) from labels (n,)."""
+    every = np.eye(clusters)[labels]
+    first = members @ every
+    return np.stack([first, every.sum(axis=0) - first])
+
+
+def best_f(p: Array, q: Array, beta: float) -> Array:
+    """Largest F of all slopes (...,) from counts (..., k) of real and generated samples.
+
+    It is at a slope where a cluster changes sides, q_k = slope p_k. Recall is alpha / slope, so
+    F = (1 + b^2) alpha / (b^2 slope + 1).
+    """
+    p, q = (x / x.sum(axis=-1, keepdims=True) for x in (p, q))
+    both = (p > 0) & (q > 0)
+    slope = np.where(both, q / np.where(both, p, 1), 0)
+    alpha = np.minimum(slope[..., :, None] * p[..., None, :], q[..., None, :]).sum(axis=-1)
+    return ((1 + beta**2) * alpha / (beta**2 * slope + 1)).max(axis=-1)

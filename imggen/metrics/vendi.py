@@ -15,9 +15,11 @@ two scores compare at equal n.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from imggen.metrics.arrays import Array, check_one
+from imggen.metrics.arrays import Array, check_one, double_blocks
 from imggen.metrics.bootstrap import Estimate
 
 NEGLIGIBLE = 1e-12
@@ -51,12 +53,24 @@ def vendi_score(features: Array) -> Estimate:
 
     Raises: ValueError for a row of zeros, which has no direction, for NaN, or another shape.
     """
-    features = check_one(features, "generated", least=1).astype(np.float64)
-    norms = np.linalg.norm(features, axis=1, keepdims=True)
-    if not norms.all():
-        raise ValueError("A sample's features are all zero, so it has no cosine with any other.")
-    x = features / norms
-    values, vectors = np.linalg.eigh(x.T @ x / len(x))
+    features = check_one(features, "generated", least=1)
+    n, dim = features.shape
+    second = np.zeros((dim, dim))
+    for _, x in _unit_rows(features):
+        second += x.T @ x
+    values, vectors = np.linalg.eigh(second / n)
     score, kept = float(np.exp(entropy(values))), values > NEGLIGIBLE
-    surprise = -np.square(x @ vectors[:, kept]) @ np.log(values[kept])
+    surprise = np.empty(n)
+    for rows, x in _unit_rows(features):
+        surprise[rows] = -np.square(x @ vectors[:, kept]) @ np.log(values[kept])
     return Estimate(score, None, score * (surprise - surprise.mean()))
+
+
+def _unit_rows(features: Array) -> Iterator[tuple[slice, Array]]:
+    for rows, x in double_blocks(features):
+        norms = np.linalg.norm(x, axis=1, keepdims=True)
+        if not norms.all():
+            raise ValueError(
+                "A sample's features are all zero, so it has no cosine with any other."
+            )
+        yield rows, x / norms
