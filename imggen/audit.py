@@ -7,8 +7,8 @@ has been trained on but that are not in the reference, and what is left of them 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import torch
 import tyro
 from torch import Tensor
 
-from imggen import charts, damage, data, export, figures, published
+from imggen import charts, data, export, figures, published
 from imggen.command import run_command
 from imggen.data import Images
 from imggen.device import device_name
@@ -25,12 +25,14 @@ from imggen.errors import UserError
 from imggen.evaluate import extract
 from imggen.experiment import DataConfig
 from imggen.files import json_bytes, sha256_json
-from imggen.measures import METRICS, Features, Found, entries, measure, measure_copies
-from imggen.metrics import sanity
-from imggen.metrics.bootstrap import Estimate, compare
+from imggen.ladders import Config, Ladder, ladders
+from imggen.measures import METRICS, Features, Found, attempt, entries, measure, measure_copies
+from imggen.metrics import sanity, utility
+from imggen.metrics.bootstrap import Estimate, compare, share_of
 from imggen.metrics.features import Extractor, lenet_extractor
 from imggen.provenance import inputs, source_hash
 from imggen.run import command_line, git_state, package_versions
+from imggen.sets import choose, digests
 
 SHOWN = 12
 """The image that stands for all in the picture of the damage."""
@@ -38,78 +40,43 @@ CERTAIN = 0.01
 """A metric notices a rung when it differs from the first one with a p-value below."""
 
 
-@dataclass(frozen=True)
-class Config:
-    """How much of MNIST the audit uses."""
+class School:
+    """Classification accuracy scores: one classifier of the reference, and one of each set."""
 
-    n: int = 2500
-    """Images in each set of a ladder."""
-    training: int = 30_000
-    """The first so many training images play the training set, the rest the fresh images."""
-    counts: tuple[int, ...] = (100, 300, 1000, 3000, 10_000, 30_000)
-    """Images per set on the ladder of sample counts: both halves of the training images."""
-    seed: int = 0
-    """Of the noise."""
+    def __init__(self, reference: Images, seed: int) -> None:
+        assert reference.labels is not None
+        self.pixels, self.labels, self.seed = reference.pixels, reference.labels, seed
+        self.teacher = utility.teach(self.pixels, self.labels, classes=10, seed=seed)
+        self.known: dict[str, Estimate | str] = {}
 
-
-@dataclass(frozen=True)
-class Ladder:
-    """Sets of images that get worse rung by rung; the first is undamaged."""
-
-    name: str
-    title: str
-    harms: str
-    """coherence, variety, memorisation or nothing."""
-    rungs: tuple[float, ...]
-    unit: str
-    sets: tuple[Tensor, ...]
-
-
-def ladders(train: Images, config: Config) -> Iterator[Ladder]:
-    """The ladders but that of sample counts, which has another reference."""
-    assert train.labels is not None
-    seen, fresh = train.pixels[: config.training], train.pixels[config.training :]
-    labels, n = train.labels[config.training :], config.n
-    good = fresh[:n]
-
-    def ladder(name: str, title: str, harms: str, unit: str, rungs: Any, make: Any) -> Ladder:
-        return Ladder(name, title, harms, rungs, unit, tuple(make(rung) for rung in rungs))
-
-    def grain(deviation: float) -> Tensor:
-        return damage.noise(good, deviation, torch.Generator().manual_seed(config.seed))
-
-    def junk(share: float) -> Tensor:
-        shape, generator = good.shape, torch.Generator().manual_seed(config.seed)
-        static = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-        return damage.replace(good, static, share)
-
-    yield ladder("blur", "Blur", "coherence", "σ, pixels", (0, 0.5, 1, 1.5, 2, 3),
-                 lambda sigma: damage.blur(good, sigma))  # fmt: skip
-    yield ladder("noise", "Noise", "coherence", "σ, grey levels", (0, 8, 16, 32, 64, 128), grain)
-    yield ladder("jpeg", "JPEG", "coherence", "quality", (100, 75, 50, 25, 10, 5),
-                 lambda quality: damage.jpeg(good, quality))  # fmt: skip
-    yield ladder("junk", "Pure noise among them", "coherence", "share",
-                 (0, 0.01, 0.05, 0.2, 0.5, 1), junk)  # fmt: skip
-    yield ladder("dropped", "Classes dropped", "variety", "classes left", (10, 9, 7, 5, 3, 1),
-                 lambda kept: fresh[damage.keep_classes(labels, kept, n)])  # fmt: skip
-    yield ladder("imbalance", "Classes out of balance", "variety", "ratio", (1, 2, 5, 20, 100),
-                 lambda ratio: fresh[damage.unbalance(labels, ratio, n)])  # fmt: skip
-    yield ladder("repeated", "Few images, repeated", "variety", "different images",
-                 (n, 1000, 300, 100, 30, 10), lambda k: damage.repeat(good, k))  # fmt: skip
-    yield ladder("copies", "Copies of the training set", "memorisation", "share",
-                 (0, 0.01, 0.05, 0.2, 0.5, 1),
-                 lambda share: damage.replace(good, seen[:n], share))  # fmt: skip
+    def examine(self, pixels: Tensor, labels: Tensor) -> Found:
+        """`gan_train` and `gan_test` of a rung; the same images are not taught twice."""
+        digest = hashlib.sha256(pixels.numpy().data)
+        digest.update(labels.numpy().data)
+        name = digest.hexdigest()
+        if name not in self.known:
+            self.known[name] = attempt(
+                lambda: utility.gan_train(pixels, labels, self.pixels, self.labels, self.seed)
+            )
+        answers = utility.right(self.teacher, pixels, labels).numpy()
+        return {"gan_train": self.known[name], "gan_test": share_of(answers, of="fake")}
 
 
 def climb(
-    ladder: Ladder, held_out: Features, train: Features, extractor: Extractor, seed: int
+    ladder: Ladder,
+    held_out: Features,
+    train: Features,
+    extractor: Extractor,
+    school: School,
+    seed: int,
 ) -> dict[str, Any]:
     """Every metric on every rung, and which rungs it tells from the first one."""
     found: list[Found] = []
-    for pixels in ladder.sets:
+    for pixels, labels in ladder.sets:
         images = Images(ladder.name, "damaged", pixels, None)
         features = extract(extractor, images, len(pixels), seed, ladder.name)
-        found.append(measure(held_out, features) | measure_copies(features, held_out, train))
+        rung = measure(held_out, features) | measure_copies(features, held_out, train)
+        found.append(rung | school.examine(pixels, labels))
     return describe(ladder, found)
 
 
@@ -151,19 +118,36 @@ def counts(train: Images, config: Config, extractor: Extractor) -> dict[str, Any
     sizes = tuple(n for n in config.counts if n <= half)
     for n in sizes:
         index = torch.randperm(half, generator=torch.Generator().manual_seed(n))[:n].numpy()
-        parts = [
-            Features(s.values[index], None if s.logits is None else s.logits[index], s.source)
-            for s in sides
-        ]
-        found.append(measure(*parts))
+        found.append(measure(*(part_of(side, index) for side in sides)))
     ladder = Ladder("counts", "Fewer or more images", "nothing", sizes, "images per set", ())
     return describe(ladder, found)
+
+
+def unequal(train: Images, test: Images, config: Config, extractor: Extractor) -> dict[str, Any]:
+    """The ladder of unequal counts: more and more training images against all test images."""
+    real = extract(extractor, test, len(test), config.seed, "test")
+    every = extract(extractor, train, len(train), config.seed, "train")
+    sizes = tuple(n for n in config.unequal if n <= len(train))
+    found = []
+    for n in sizes:
+        index = torch.randperm(len(train), generator=torch.Generator().manual_seed(n))[:n].numpy()
+        found.append(measure(real, part_of(every, index)))
+    unit = f"images against {len(test):,}"
+    return describe(
+        Ladder("unequal", "Fewer or more on one side", "nothing", sizes, unit, ()), found
+    )
+
+
+def part_of(features: Features, index: Any) -> Features:
+    """The samples at `index`."""
+    logits = None if features.logits is None else features.logits[index]
+    return Features(features.values[index], logits, features.source)
 
 
 def picture(made: list[Ladder], columns: int = 6) -> bytes:
     """PNG: one image on each rung of blur, noise and JPEG, a row a ladder."""
     rows = [
-        torch.stack([pixels[SHOWN] for pixels in ladder.sets[:columns]])
+        torch.stack([pixels[SHOWN] for pixels, _ in ladder.sets[:columns]])
         for ladder in made
         if ladder.name in ("blur", "noise", "jpeg")
     ]
@@ -190,7 +174,7 @@ class Audit:
 
     slug: str
     title: str
-    settings: Config = Config()
+    settings: Config = field(default_factory=Config)
     method_path = "imggen.audit:Audit"
 
     @property
@@ -210,6 +194,7 @@ class Audit:
     def run(self, options: Options) -> None:
         """Climbs all ladders, makes the checks, and publishes."""
         started, config = time.monotonic(), options.config
+        code = git_state(Path(__file__).parent)  # as it is now, not when all is done
         if options.data.name != "mnist":
             raise UserError(f"The audit is made of mnist, not of {options.data.name}.")
         train = data.load("mnist", "train", options.data.root)
@@ -218,13 +203,16 @@ class Audit:
         held_out = extract(extractor, test, config.n, config.seed, "reference")
         seen = train.subset(slice(0, config.training))
         known = extract(extractor, seen, len(seen), config.seed, "training set")
+        index = choose(digests(test), config.n, config.seed)  # those of held_out
+        school = School(test.subset(index), config.seed)
         made = list(ladders(train, config))
         results: dict[str, Any] = {}
         for ladder in made:
             print(f"ladder: {ladder.title}", flush=True)
-            results[ladder.name] = climb(ladder, held_out, known, extractor, config.seed)
+            results[ladder.name] = climb(ladder, held_out, known, extractor, school, config.seed)
         print("ladder: sample counts", flush=True)
         results["counts"] = counts(train, config, extractor)
+        results["unequal"] = unequal(train, test, config, extractor)
         checks = []
         for check in sanity.CHECKS:
             print(f"check: {check.title}", flush=True)
@@ -232,7 +220,7 @@ class Audit:
             checks.append({**about, "measures": sanity.run(check, config.seed)})
         files = {
             "ladders.svg": charts.ladders(results),
-            "counts.svg": charts.counts(results["counts"]),
+            "counts.svg": charts.counts(results["counts"], results["unequal"]),
             "damage.png": picture(made),
             "audit.json": json_bytes({"ladders": results, "checks": checks}),
         }
@@ -242,19 +230,15 @@ class Audit:
         of_record = config == self.settings
         default = published.repository() / "docs" if of_record else run / "docs"
         folder = published.assets(options.docs_dir or default) / self.slug
-        seconds = time.monotonic() - started
-        export.publish(folder, files, None, self.manifest(options, train, test, extractor, seconds))
+        manifest = self.manifest(options, train, test, extractor)
+        manifest |= {"git": code, "wall_seconds": round(time.monotonic() - started, 1)}
+        export.publish(folder, files, None, manifest)
         print(f"published in {folder}")
 
     def manifest(
-        self,
-        options: Options,
-        train: Images,
-        test: Images,
-        extractor: Extractor,
-        seconds: float,
+        self, options: Options, train: Images, test: Images, extractor: Extractor
     ) -> dict[str, Any]:
-        """Everything that one needs to know to make this audit again."""
+        """What one needs to know to make this audit again, but the code's state and the time."""
         config = {"method": dataclasses.asdict(options.config), "data": {"name": "mnist"}}
         return {
             "slug": self.slug,
@@ -264,7 +248,6 @@ class Audit:
             "config": config,
             "config_hash": sha256_json(inputs(config)),
             "source_hash": source_hash(__name__),
-            "git": git_state(Path(__file__).parent),
             "dataset": {
                 "name": train.name,
                 "split": "train",
@@ -276,5 +259,4 @@ class Audit:
             "packages": package_versions(),
             "device": device_name(torch.device("cpu")),
             "seed": options.config.seed,
-            "wall_seconds": round(seconds, 1),
         }

@@ -157,20 +157,20 @@ def ladders(results: Mapping[str, dict[str, Any]]) -> bytes:
         return svg(figure, buffer)
 
 
-def counts(ladder: Mapping[str, Any]) -> bytes:
-    """SVG: what the number of images alone does to metrics of two equal sets."""
+def counts(equal: Mapping[str, Any], unequal: Mapping[str, Any]) -> bytes:
+    """SVG: what the numbers of images alone do to metrics of two sets of undamaged images."""
     groups = (
         ("Fréchet distance", ("frechet_distance", "frechet_infinity")),
         ("share", ("precision", "recall", "density", "coverage", "clipped_coverage")),
     )
-    with drawing(10, 3.6) as (figure, buffer):
-        for axis, (label, names) in zip(figure.subplots(1, 2), groups, strict=True):
-            for name, colour in zip(names, COLOURS, strict=False):
-                _line(axis, np.array(ladder["rungs"]), ladder["metrics"][name], name, colour)
-            axis.set(xscale="log", xlabel=ladder["unit"], ylabel=label)
-            axis.set_ylim(*((None, None) if label != "share" else (0.5, 1.15)))
-            axis.grid(color=INK, alpha=0.2, linewidth=0.6)
-            axis.legend(frameon=False, labelcolor=INK, ncols=1 if label != "share" else 2)
+    with drawing(10, 7) as (figure, buffer):
+        for row, ladder in zip(figure.subplots(2, 2), (equal, unequal), strict=True):
+            for axis, (label, names) in zip(row, groups, strict=True):
+                for name, colour in zip(names, COLOURS, strict=False):
+                    _line(axis, np.array(ladder["rungs"]), ladder["metrics"][name], name, colour)
+                axis.set(xscale="log", xlabel=ladder["unit"], ylabel=label)
+                axis.grid(color=INK, alpha=0.2, linewidth=0.6)
+                axis.legend(frameon=False, labelcolor=INK, ncols=1 if label != "share" else 2)
         return svg(figure, buffer)
 
 

@@ -29,7 +29,10 @@ from imggen.measures import (
 from imggen.metrics import features as extractors
 from imggen.metrics.bootstrap import REPLICATES, Estimate, compare
 from imggen.metrics.features import INCEPTION_FILE, Extractor
+from imggen.metrics.halves import CUTS
 from imggen.sets import AnySet, GivenFeatures, ImageSet, choose, digests, refuse_unlike
+from imggen.stacked import NAME as STACKED
+from imggen.stacked import measure_modes
 from imggen.usefulness import labelled, measure_utility
 
 SAMPLES = 10_000
@@ -185,14 +188,14 @@ def evaluate(
         floor = measure(held_out, part) | measure_copies_of_real(held_out, seen)
         found |= measure_copies(generated, held_out, seen)
         result |= {"floor": part.source, "train": seen.source}
-    if utility:
-        found |= measure_utility(real, fake, size, seed)
-        if floor is not None and train is not None and not isinstance(train, GivenFeatures):
-            floor |= measure_utility(real, train, size, seed) if train.labels is not None else {}
+    found |= by_images(real, fake, size, seed, utility)
+    if floor is not None and train is not None:
+        teachable = not isinstance(train, GivenFeatures) and train.labels is not None
+        floor |= by_images(real, train, size, seed, utility and teachable)
     result["metrics"] = entries(found, floor)
     if against is not None:
         second = extract(extractor, against, size, seed, "second")
-        rival = measure(held_out, second)
+        rival = measure(held_out, second) | by_images(real, against, size, seed, False)
         if seen is not None:
             rival |= measure_copies(second, held_out, seen)
         result["against"] = {**second.source, "metrics": entries(rival)}
@@ -205,6 +208,12 @@ def evaluate(
     return {"metrics": result.pop("metrics"), **result}
 
 
+def by_images(real: AnySet, fake: AnySet, n: int, seed: int, utility: bool) -> Found:
+    """The metrics that look at images, not at features: modes of stacked digits, and utility."""
+    found = measure_modes(real, fake, n, seed) if real.name == STACKED else {}
+    return found | (measure_utility(real, fake, n, seed) if utility else {})
+
+
 def protocol(n: int, seed: int) -> dict[str, Any]:
     """The settings that a value depends on."""
     return {
@@ -212,7 +221,8 @@ def protocol(n: int, seed: int) -> dict[str, Any]:
         "seed": seed,
         "k_precision_recall": K_MANIFOLD,
         "k_density_coverage": K_BALLS,
-        "interval": f"95 %, {REPLICATES} bootstrap replicates of influences; shares: Wilson",
+        "interval": f"95 %: {REPLICATES} bootstrap replicates of influences; neighbours and PRD: "
+        f"{CUTS} cuts into halves; shares: Wilson",
     }
 
 

@@ -37,7 +37,7 @@ class DataConfig:
     """Which images to train on."""
 
     name: str = "digits"
-    """A dataset: digits, mnist, fashion_mnist, kmnist, svhn, cifar10 or folder."""
+    """A dataset: digits, mnist, fashion_mnist, kmnist, svhn, cifar10, stacked_mnist or folder."""
     root: Path | None = None
     """Folder that holds the files; default $IMGGEN_DATA, else a cache folder of the user."""
     split: str = "train"

@@ -54,6 +54,8 @@ METRICS = {
     "vendi_score": Metric("variety", "floor"),
     "pairwise_diversity": Metric("variety", "floor"),
     "class_divergence": Metric("variety", "lower"),
+    "modes": Metric("variety", "higher"),
+    "mode_divergence": Metric("variety", "lower"),
     "gan_train": Metric("both", "higher"),
     "gan_test": Metric("coherence", "higher"),
     "authenticity": Metric("memorisation", "floor"),
@@ -98,9 +100,9 @@ def measure(real: Features, fake: Features) -> Found:
     found |= near.estimates()
     found["clipped_density"] = clipped.clipped_density(near)
     found["clipped_coverage"] = clipped.clipped_coverage(near)
-    found["frechet_infinity"] = _try(lambda: _frechet_infinity(x, y, found["frechet_distance"]))
-    found["vendi_score"] = _try(lambda: vendi.vendi_score(y))
-    found["pairwise_diversity"] = _try(lambda: pairwise.pairwise_diversity(x, y))
+    found["frechet_infinity"] = attempt(lambda: _frechet_infinity(x, y, found["frechet_distance"]))
+    found["vendi_score"] = attempt(lambda: vendi.vendi_score(y))
+    found["pairwise_diversity"] = attempt(lambda: pairwise.pairwise_diversity(x, y))
     try:
         curve = prd.prd(x, y)
         found |= {"prd_f8": curve.f8, "prd_f1_8": curve.f1_8}
@@ -116,7 +118,8 @@ def _frechet_infinity(real: Array, fake: Array, finite: Estimate | str) -> Estim
     return Estimate(frechet.frechet_infinity(real, fake), finite.real, finite.fake)
 
 
-def _try(compute: Callable[[], Estimate]) -> Estimate | str:
+def attempt(compute: Callable[[], Estimate]) -> Estimate | str:
+    """What `compute` gives, or the sentence of its ValueError."""
     try:
         return compute()
     except ValueError as error:
@@ -129,7 +132,7 @@ def _by_classifier(real: Array | None, fake: Array | None) -> Found:
         return {"classifier_score": reason, "class_divergence": reason}
     n_classes = fake.shape[1]
     shares = np.bincount(real.argmax(axis=1), minlength=n_classes) + 0.5  # none is impossible
-    counted = _try(lambda: modes.label_modes(fake.argmax(axis=1), n_classes, shares).divergence)
+    counted = attempt(lambda: modes.label_modes(fake.argmax(axis=1), n_classes, shares).divergence)
     return {"classifier_score": classifier.estimate(fake), "class_divergence": counted}
 
 
@@ -144,9 +147,9 @@ def measure_copies(fake: Features, held_out: Features, train: Features) -> Found
     except ValueError as error:
         raise UserError(str(error)) from error
     found: Found = {
-        "authenticity": _try(lambda: memorisation.authenticity(y, seen, near[0])),
-        "near_copies": _try(lambda: memorisation.near_copies(*near)),
-        "data_copying": _try(lambda: memorisation.data_copying(y, held, seen, near)),
+        "authenticity": attempt(lambda: memorisation.authenticity(y, seen, near[0])),
+        "near_copies": attempt(lambda: memorisation.near_copies(*near)),
+        "data_copying": attempt(lambda: memorisation.data_copying(y, held, seen, near)),
     }
     if fake.hashes and train.hashes:
         found["copied"] = memorisation.copied(fake.hashes, train.hashes)
@@ -158,7 +161,7 @@ def measure_copies_of_real(held_out: Features, train: Features) -> Found:
     held, seen = held_out.values, train.values
     n = len(held)
     found: Found = {
-        "authenticity": _try(lambda: memorisation.authenticity(held, seen)),
+        "authenticity": attempt(lambda: memorisation.authenticity(held, seen)),
         "near_copies": mean_of(np.full(n, memorisation.NEAR), of="fake"),
         "data_copying": mean_of(np.zeros(n), of="fake"),
     }

@@ -15,7 +15,10 @@ RUNTIME_ONLY = {
 }
 """Settings that change how a run goes on, but not what comes out of it on one kind of machine."""
 
-RESULTS = ("imggen.nn", "imggen.methods.", "imggen.metrics", "imggen.measures", "imggen.damage")
+RESULTS = (
+    *("imggen.nn", "imggen.methods.", "imggen.metrics", "imggen.measures", "imggen.damage"),
+    "imggen.ladders",
+)
 """Modules whose definitions decide results, where a module uses them."""
 
 

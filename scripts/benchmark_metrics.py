@@ -39,8 +39,17 @@ def prdc_ours(real: np.ndarray, fake: np.ndarray) -> Values:
     """All four with k = 5, as prdc computes them in one call."""
     from imggen.metrics.neighbours import neighbourhoods
 
-    found = neighbourhoods(real, fake, 5, 5)
+    found = neighbourhoods(real, fake, 5, 5, intervals=False)
     return {k: getattr(found, k) for k in ("precision", "recall", "density", "coverage")}
+
+
+def prdc_interval(real: np.ndarray, fake: np.ndarray) -> Values:
+    """The same with their intervals."""
+    from imggen.metrics.neighbours import neighbourhoods
+
+    found = neighbourhoods(real, fake, 5, 5).estimates()
+    low, high = found["precision"].interval()
+    return {k: e.value for k, e in found.items()} | {"low": low, "high": high}
 
 
 def prdc_theirs(real: np.ndarray, fake: np.ndarray) -> Values:
@@ -104,13 +113,13 @@ def frechet_interval(real: np.ndarray, fake: np.ndarray) -> Values:
 
 
 CASES: dict[str, tuple[int, dict[str, Side]]] = {
-    "prdc": (10_000, {"ours": prdc_ours, "prdc": prdc_theirs}),
+    "prdc": (10_000, {"ours": prdc_ours, "prdc": prdc_theirs, "ours, intervals": prdc_interval}),
     "frechet": (10_000, {"ours": frechet_ours, "torch-fidelity": frechet_theirs}),
     "singular": (1_000, {"ours": frechet_ours, "torch-fidelity": frechet_theirs,
                          "pytorch-fid": frechet_sqrtm}),
     "kid": (50_000, {"ours": kid_ours, "torch-fidelity": kid_theirs}),
     "bootstrap": (10_000, {"value": frechet_ours, "value and interval": frechet_interval}),
-    "large": (50_000, {"ours": prdc_ours}),
+    "large": (50_000, {"ours": prdc_ours, "ours, intervals": prdc_interval}),
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from imggen import audit, damage, data
+from imggen import audit, damage, data, ladders
 from imggen.metrics import sanity
 from imggen.metrics.bootstrap import Estimate, mean_of, share_of
 
@@ -73,13 +73,13 @@ def test_ladders_keep_their_number_of_images():
     pixels = torch.randint(0, 256, (6000, 1, 12, 12), dtype=torch.uint8, generator=generator)
     labels = torch.arange(6000) % 10
     train = data.Images("mnist", "train", pixels, labels)
-    config = audit.Config(n=200, training=3000)
-    made = {ladder.name: ladder for ladder in audit.ladders(train, config)}
+    config = ladders.Config(n=200, training=3000)
+    made = {ladder.name: ladder for ladder in ladders.ladders(train, config)}
     assert {ladder.harms for ladder in made.values()} == {"coherence", "variety", "memorisation"}
     for ladder in made.values():
         assert len(ladder.sets) == len(ladder.rungs)
-        assert {len(rung) for rung in ladder.sets} == {200}
-    first = [made[name].sets[0] for name in ("blur", "noise", "jpeg", "junk", "copies")]
+        assert {len(part) for rung in ladder.sets for part in rung} == {200}
+    first = [made[name].sets[0][0] for name in ("blur", "noise", "jpeg", "junk", "copies")]
     assert all(torch.equal(first[0], other) for other in first[1:])
 
 

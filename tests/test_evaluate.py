@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -37,6 +38,7 @@ def test_every_metric_is_reported_with_what_it_sees():
         images_of(noise(0, 300)), images_of(noise(1, 300)), images_of(noise(2, 400))
     )
     elsewhere = {"nll_nats", "elbo_nats", "bits_per_dim", "gan_train", "gan_test"}
+    elsewhere |= {"modes", "mode_divergence"}
     assert set(result["metrics"]) == set(METRICS) - elsewhere
     for row in result["metrics"].values():
         assert row["sees"] and row["better"] in ("lower", "higher", "floor")
@@ -240,3 +242,26 @@ def test_constant_features_are_scored_without_a_crash():
     assert result["metrics"]["pairwise_diversity"]["value"] is None
     assert "nothing to compare" in result["metrics"]["pairwise_diversity"]["note"]
     assert result["metrics"]["frechet_distance"]["value"] > 0
+
+
+def test_stacked_digits_have_a_thousand_modes_that_are_counted(mnist_root, run):
+    """Real triples show all modes; a generator whose channels agree has ten."""
+    stacked = data.load("stacked_mnist", "test", mnist_root)
+    assert stacked.shape == (3, 28, 28) and len(stacked) == 10_000
+    assert len(stacked.labels.unique()) > 990 and stacked.classes[7] == "007"
+    assert data.load("stacked_mnist", "test", mnist_root).sha256 == stacked.sha256
+    other = data.load("stacked_mnist", "train", mnist_root)
+    assert other.sha256 != stacked.sha256
+    grey = dataclasses.replace(
+        stacked, name="grey", pixels=stacked.pixels[:, :1].expand(-1, 3, -1, -1)
+    )
+    found = evaluate.by_images(stacked, other, 5000, 0, utility=False)
+    collapsed = evaluate.by_images(stacked, grey, 5000, 0, utility=False)
+    low, high = found["modes"].interval()
+    assert 985 < low < found["modes"].value < high <= 1000
+    # (modes - 1) / (2 n) nats are expected of a perfect generator.
+    assert found["mode_divergence"].value == pytest.approx(999 / 10_000, rel=0.15)
+    assert collapsed["modes"].value == 10 and collapsed["mode_divergence"].value > 4
+    assert compare(collapsed["modes"], found["modes"]).p_value < 1e-6
+    with pytest.raises(UserError, match="three channels"):
+        evaluate.by_images(stacked, images_of(noise(9)), 60, 0, utility=False)

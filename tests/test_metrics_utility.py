@@ -47,7 +47,13 @@ def test_the_same_seed_gives_the_same_answers_and_leaves_the_global_state(sets):
 
 @pytest.mark.parametrize(
     ("case", "says"),
-    [("labels", "labels"), ("one class", "single class"), ("shapes", "resize")],
+    [
+        ("labels", "labels"),
+        ("one class", "single class"),
+        ("shapes", "resize"),
+        ("floats", "uint8"),
+        ("none", "uint8"),
+    ],
 )
 def test_bad_sets_are_refused(sets, case, says):
     x, y, real, labels = sets
@@ -55,7 +61,9 @@ def test_bad_sets_are_refused(sets, case, says):
         y = y[:-1]
     elif case == "one class":
         y = torch.zeros_like(y)
-    else:
+    elif case == "shapes":
         x = x[..., :-1]
+    else:
+        x, y = (x.float() / 255, y) if case == "floats" else (x[:0], y[:0])
     with pytest.raises(ValueError, match=says):
         gan_train(x, y, real, labels)

@@ -132,6 +132,12 @@ def test_modes_and_their_divergence_are_counted_exactly():
     uneven = modes.label_modes(np.array([0, 0, 0, 1]), 2, reference=np.array([3, 1]))
     assert uneven.divergence.value == pytest.approx(0)
     assert modes.stacked_labels(np.array([[1, 2, 3], [0, 0, 9]])).tolist() == [123, 9]
+    drawn = np.random.default_rng(0).integers(0, 100, (200, 300))
+    counted = [modes.count_modes(labels, 100) for labels in drawn]
+    truth = 100 * (1 - 0.99**300)
+    assert np.mean([c.value for c in counted]) == pytest.approx(truth, abs=0.3)
+    held = [low <= truth <= high for low, high in (c.interval() for c in counted)]
+    assert 0.92 <= np.mean(held) <= 1
     with pytest.raises(ValueError, match="no real ones"):
         modes.label_modes(np.array([1]), 2, reference=np.array([1, 0]))
     with pytest.raises(ValueError, match="not below 3"):

@@ -36,7 +36,7 @@ def check_one(features: Array, name: str, least: int) -> Array:
             f"There are {len(features)} {name} samples and this metric needs {least} or more: "
             "take more images or a smaller k."
         )
-    if not np.isfinite(features).all():
+    if not all(np.isfinite(features[i : i + BLOCK]).all() for i in range(0, len(features), BLOCK)):
         raise ValueError(f"The {name} features hold NaN or infinite values: check their extractor.")
     return features if np.issubdtype(features.dtype, np.floating) else features.astype(np.float64)
 

@@ -43,6 +43,8 @@ class Estimate:
     """The value is a share of the samples of the set that has influences."""
     halves: Array | None = None
     """Half differences (CUTS,) of a metric that influences don't describe, in their place."""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    """Between what the metric always lies."""
 
     def moves(self) -> list[Array]:
         """The influences of each set that the metric sees."""
@@ -57,7 +59,9 @@ class Estimate:
             return share_interval(self.value, len(moves))
         reach, deviation = halves.quantile(LEVEL), halves.deviation(self.halves)
         if not self.share:
-            return self.value - reach * deviation, self.value + reach * deviation
+            least, most = self.bounds
+            low, high = self.value - reach * deviation, self.value + reach * deviation
+            return max(least, low), min(most, high)
         (moves,) = self.moves()
         spread = self.value * (1 - self.value)
         # As many independent samples would leave the share as uncertain as it is.

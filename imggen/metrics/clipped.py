@@ -28,8 +28,8 @@ def clipped_density(found: Neighbourhoods) -> Estimate:
     """Clipped density in [0, 1] (arXiv:2507.01761)."""
     fake = np.minimum(found.clipped_balls / found.k, 1)
     own = np.minimum(found.clipped_own / found.k, 1)
-    apart = halves.differences(found.parts["clipped_density"])
-    return Estimate(min(1.0, float(fake.mean() / own.mean())), halves=apart)
+    value = min(1.0, float(fake.mean() / own.mean()))
+    return Estimate(value, halves=found.apart("clipped_density"), bounds=(0, 1))
 
 
 def clipped_coverage(found: Neighbourhoods) -> Estimate:
@@ -37,9 +37,11 @@ def clipped_coverage(found: Neighbourhoods) -> Estimate:
     n, m = len(found.held), len(found.balls)
     shares = np.minimum(found.held / found.k, 1)
     value = calibrated(shares.mean(), n, m, found.k)
-    parts = found.parts["clipped_coverage"]
-    apart = halves.differences(calibrated(parts, n // 2, m // 2, found.k))
-    return Estimate(float(value), halves=apart)
+    apart = None
+    if found.parts:
+        parts = found.parts["clipped_coverage"]
+        apart = halves.differences(calibrated(parts, n // 2, m // 2, found.k))
+    return Estimate(float(value), halves=apart, bounds=(0, 1))
 
 
 def calibrated(mean: Array, n: int, m: int, k: int) -> Array:

@@ -18,14 +18,18 @@ difference.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from imggen.metrics.arrays import Array
+
 CUTS = 50
 """Random cuts into halves; the estimated deviation is itself off by about a tenth."""
 
-Bools = npt.NDArray[np.bool]
+Bools = npt.NDArray[np.bool_]
 
 
 def cuts(n: int, seed: int) -> Bools:
@@ -35,7 +39,7 @@ def cuts(n: int, seed: int) -> Bools:
     return np.stack([generator.permutation(first) for _ in range(CUTS)])
 
 
-def means(values: npt.NDArray[np.generic], members: Bools) -> npt.NDArray[np.float64]:
+def means(values: npt.NDArray[Any], members: Bools) -> Array:
     """Means (2, CUTS) in halves A and B of values (CUTS, n), each taken within its own half."""
     first, n = members.sum(axis=1), members.shape[1]
     return np.stack(
@@ -43,12 +47,12 @@ def means(values: npt.NDArray[np.generic], members: Bools) -> npt.NDArray[np.flo
     )
 
 
-def differences(parts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def differences(parts: Array) -> Array:
     """Half differences (CUTS,) of a metric's values (2, CUTS) in halves A and B."""
     return (parts[0] - parts[1]) / 2
 
 
-def deviation(halves: npt.NDArray[np.float64]) -> float:
+def deviation(halves: Array) -> float:
     """Standard deviation of the metric from its half differences (CUTS,)."""
     return float(np.sqrt(np.mean(np.square(halves))))
 

@@ -19,14 +19,20 @@ from imggen.metrics.arrays import Array, check_features, double_blocks
 from imggen.metrics.bootstrap import Estimate
 
 BLOCK = 2000
+PART = 50
 
 
 def kernel(x: Array, y: Array) -> Array:
     """Cubic kernel of rows (n, d) and (m, d) -> (n, m)."""
-    gram = x @ y.T
-    gram /= x.shape[1]
-    gram += 1
-    return gram * gram * gram
+    return _cubed(x @ y.T, x.shape[1])
+
+
+def _cubed(gram: Array, dim: int) -> Array:
+    inner = gram * (1 / dim)
+    inner += 1
+    cube = inner * inner
+    cube *= inner
+    return cube
 
 
 def kernel_sums(real: Array, fake: Array) -> tuple[Array, Array, Array, Array]:
@@ -93,23 +99,27 @@ def kid_subsets(
     """
     real, fake = check_features(real, fake, least=size)
     generator = np.random.RandomState(seed)
+    x, y = (np.empty((size, f.shape[1]), f.dtype) for f in (real, fake))
     values = []
     for _ in range(subsets):
         # torch-fidelity draws the generated subset first: its input 1 is the generated one.
-        chosen_fake = fake[generator.choice(len(fake), size, replace=False)]
-        chosen_real = real[generator.choice(len(real), size, replace=False)]
-        own = _own_sum(chosen_real) + _own_sum(chosen_fake)
-        cross = float(kernel(chosen_real, chosen_fake).sum(dtype=np.float64))
-        values.append(own / (size * (size - 1)) - 2 * cross / size**2)
+        for features, drawn in ((fake, y), (real, x)):
+            index = generator.choice(len(features), size, replace=False)
+            np.take(features, index, axis=0, out=drawn, mode="clip")
+        own = _kernel_sum(x, x) + _kernel_sum(y, y)
+        values.append(own / (size * (size - 1)) - 2 * _kernel_sum(x, y) / size**2)
     return float(np.mean(values)), float(np.std(values))
 
 
-def _own_sum(x: Array, part: int = 250) -> float:
-    """Sum of the kernel over all pairs of different rows, each pair computed once."""
-    total = 0.0
-    for start in range(0, len(x), part):
-        rows, rest = x[start : start + part], x[start + part :]
-        block = kernel(rows, rows)
-        total += float(block.sum(dtype=np.float64) - np.diagonal(block).sum(dtype=np.float64))
-        total += 2 * float(kernel(rows, rest).sum(dtype=np.float64)) if len(rest) else 0.0
-    return total
+def _kernel_sum(x: Array, y: Array) -> float:
+    """Sum of the kernel over all pairs, without those of a row with itself where y is x.
+
+    numpy takes half the time for x @ x.T; the kernel of a few rows stays in the processor's cache.
+    """
+    gram = x @ y.T
+    total = sum(
+        float(_cubed(gram[i : i + PART], x.shape[1]).sum(dtype=np.float64))
+        for i in range(0, len(gram), PART)
+    )
+    own = _cubed(np.diagonal(gram), x.shape[1]).sum(dtype=np.float64) if x is y else 0.0
+    return total - float(own)

@@ -15,8 +15,9 @@ samples, or the training set alone:
 - `near_copies`: the share of generated samples nearer to a training sample than all but 1 % of
   held-out ones. 0.01 is what new samples have; it finds the few copies that the other two miss.
 
-The training set is taken as it is: intervals are for other generated and held-out samples. All trust the features' distances: features that ignore a detail can't tell a copy from a sample
-that differs in it.
+The training set is taken as it is: intervals are for other generated and held-out samples. All
+trust the features' distances: features that ignore a detail can't tell a copy from a sample that
+differs in it.
 """
 
 from __future__ import annotations

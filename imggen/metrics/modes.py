@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imggen.metrics import halves
 from imggen.metrics.arrays import Array
 from imggen.metrics.bootstrap import Estimate, mean_of, share_of
 
@@ -58,6 +59,22 @@ def label_modes(labels: Array, n_modes: int, reference: Array | None = None) -> 
     q = counts / len(labels)
     ratio = np.log(np.where(q > 0, q, 1) / np.where(q > 0, shares / shares.sum(), 1))
     return Modes(int((counts > 0).sum()), n_modes, mean_of(ratio[labels], of="fake"))
+
+
+def count_modes(labels: Array, n_modes: int) -> Estimate:
+    """How many of the modes labels (n,) in 0..n_modes-1 name, at this n.
+
+    Its deviation is that of bootstrapped labels about their own mean, which is lower: drawing again
+    loses rare modes and finds none. It does not know of modes that this sample missed by chance.
+
+    Raises: ValueError as `label_modes` does.
+    """
+    found = label_modes(labels, n_modes).found
+    counts = np.bincount(labels, minlength=n_modes)
+    generator = np.random.default_rng(counts)  # two generators of images draw independently
+    again = generator.multinomial(len(labels), counts / len(labels), size=halves.CUTS)
+    drawn = (again > 0).sum(axis=1)
+    return Estimate(float(found), halves=drawn - drawn.mean(), bounds=(0, n_modes))
 
 
 def stacked_labels(digits: Array) -> Array:

@@ -85,10 +85,11 @@ class Neighbourhoods:
             "density": mean_of(self.balls / self.k, of="fake"),
             "coverage": share_of(self.held > 0, of="real"),
         }
-        return {
-            name: replace(estimate, halves=halves.differences(self.parts[name]))
-            for name, estimate in found.items()
-        }
+        return {name: replace(e, halves=self.apart(name)) for name, e in found.items()}
+
+    def apart(self, name: str) -> Array | None:
+        """Half differences (CUTS,) of a metric, None without intervals."""
+        return halves.differences(self.parts[name]) if self.parts else None
 
 
 class Points:
@@ -106,9 +107,16 @@ class Points:
         return len(self.exact)
 
 
-def fast_block(a: Points, rows: slice, b: Points, columns: slice = slice(None)) -> Tensor:
-    """Squared distances (rows, columns) in float32, off by rounding."""
-    block = torch.addmm(b.norms[None, columns], a.fast[rows], b.fast[columns].T, alpha=-2)
+def fast_block(
+    a: Points, rows: slice, b: Points, columns: slice = slice(None), buffer: Tensor | None = None
+) -> Tensor:
+    """Squared distances (rows, columns) in float32, off by rounding; in `buffer` if there is one.
+
+    A buffer is flat and large enough: memory that is asked for anew is slow at the first touch.
+    """
+    left, right = a.fast[rows], b.fast[columns]
+    out = None if buffer is None else buffer[: len(left) * len(right)].view(len(left), len(right))
+    block = torch.addmm(b.norms[None, columns], left, right.T, alpha=-2, out=out)
     return block.add_(a.norms[rows, None])
 
 
@@ -140,9 +148,10 @@ def nearest_candidates(points: Points, kept: int) -> tuple[Array, Index]:
         best[at], order = both.topk(kept, dim=1, largest=False, sorted=False)
         index[at] = torch.cat([index[at], names], dim=1).gather(1, order)
 
+    buffer = torch.empty(min(n, BLOCK) * n)
     for start in range(0, n, BLOCK):
         rows, rest = slice(start, min(n, start + BLOCK)), slice(start, n)
-        block = fast_block(points, rows, points, rest)
+        block = fast_block(points, rows, points, rest, buffer)
         found = block.topk(min(kept, n - start), dim=1, largest=False, sorted=False)
         offer(rows, found.values, found.indices + start)
         right = block[:, rows.stop - start :]
@@ -217,16 +226,16 @@ def neighbourhoods(
     own = np.bincount(around.names[:, :k_density][inside], minlength=len(p))
     cut = None
     if intervals:
-        sides = (
-            Side(s.listed, s.listed_names, seed) for seed, s in enumerate((around, around_fake))
-        )
-        cut = BallHalves(*sides, k_manifold, k_density)
+        real_side = Side(around.listed, around.listed_names, seed=0)
+        fake_side = Side(around_fake.listed, around_fake.listed_names, seed=1)
+        cut = BallHalves(real_side, fake_side, k_manifold, k_density)
 
     n, m = len(p), len(q)
     in_real, in_fake = np.zeros(m, dtype=bool), np.zeros(n, dtype=bool)
     balls, held, clipped_balls = (np.zeros(size, dtype=np.int64) for size in (m, n, m))
+    buffer = torch.empty(min(n, BLOCK) * m)
     for start in range(0, n, BLOCK):
-        pairs = _Pairs(p, slice(start, min(n, start + BLOCK)), q)
+        pairs = _Pairs(p, slice(start, min(n, start + BLOCK)), q, buffer)
         in_real[pairs.inside(manifold[pairs.rows, None])[1]] = True
         in_fake[pairs.inside(around_fake.squared[None, :, -1])[0]] = True
         i, j = pairs.inside(ball[pairs.rows, None])
@@ -242,9 +251,9 @@ def neighbourhoods(
 class _Pairs:
     """A block of distances: the points `rows` of one set to all of the other."""
 
-    def __init__(self, a: Points, rows: slice, b: Points) -> None:
+    def __init__(self, a: Points, rows: slice, b: Points, buffer: Tensor) -> None:
         self.a, self.rows, self.b = a, rows, b
-        self.block = fast_block(a, rows, b)
+        self.block = fast_block(a, rows, b, buffer=buffer)
         self.margin = DOUBT * float(a.norms[rows].max() + b.norms.max())
 
     def inside(self, limit: Array) -> tuple[Index, Index]:

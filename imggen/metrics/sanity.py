@@ -147,7 +147,7 @@ CHECKS = (
 
 def values_of(real: Array, fake: Array) -> dict[str, float]:
     """The eight measures of points (n, d) and (m, d)."""
-    near = neighbours.neighbourhoods(real, fake)
+    near = neighbours.neighbourhoods(real, fake, intervals=False)
     curve = prd.prd(real, fake, runs=3)
     found = {name: estimate.value for name, estimate in near.estimates().items()}
     return found | {

@@ -28,7 +28,8 @@ def gan_train(
 ) -> Estimate:
     """Accuracy on real images (n, C, H, W) uint8 of a classifier trained on generated ones.
 
-    Raises: ValueError for labels that don't fit, a single class, or unequal shapes.
+    Raises: ValueError for no images, no uint8 ones, labels that don't fit, a single class, or
+    unequal shapes.
     """
     right = train_and_test(fake, fake_labels, real, real_labels, seed)
     return share_of(right.numpy(), of="real")
@@ -39,7 +40,8 @@ def gan_test(
 ) -> Estimate:
     """Accuracy on generated images (m, C, H, W) uint8 of a classifier trained on real ones.
 
-    Raises: ValueError for labels that don't fit, a single class, or unequal shapes.
+    Raises: ValueError for no images, no uint8 ones, labels that don't fit, a single class, or
+    unequal shapes.
     """
     right = train_and_test(real, real_labels, fake, fake_labels, seed)
     return share_of(right.numpy(), of="fake")
@@ -55,26 +57,58 @@ def train_and_test(
 ) -> Tensor:
     """Which test images (k,) a classifier names rightly after training on (n, C, H, W) uint8.
 
-    The global random state is left as it was; the same seed gives the same bits on a CPU.
+    Raises: ValueError as `gan_train` does.
     """
-    for name, pixels, names in (("training", images, labels), ("test", test, test_labels)):
-        if len(pixels) != len(names):
-            raise ValueError(f"{len(pixels)} {name} images have {len(names)} labels.")
-    if images.shape[1:] != test.shape[1:]:
-        raise ValueError(
-            f"Training images are {tuple(images.shape[1:])} and test images "
-            f"{tuple(test.shape[1:])}: resize one of them."
-        )
+    _check(test, test_labels, "test")
+    classes = int(torch.cat([labels, test_labels]).max()) + 1 if len(labels) else 0
+    return right(teach(images, labels, classes, seed, steps), test, test_labels)
+
+
+def teach(
+    images: Tensor, labels: Tensor, classes: int, seed: int = 0, steps: int = STEPS
+) -> nn.Module:
+    """A classifier of `classes` classes trained on images (n, C, H, W) uint8.
+
+    The global random state is left as it was; the same seed gives the same bits on a CPU.
+
+    Raises: ValueError for labels that don't fit, a single class, or images that are none.
+    """
+    _check(images, labels, "training")
     if len(labels.unique()) < 2:
         raise ValueError("The training labels name a single class: there is nothing to learn.")
-    classes = int(torch.cat([labels, test_labels]).max()) + 1
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _network(images.shape[1], classes)
         _fit(network, images, labels, steps)
-    with torch.inference_mode():
-        answers = [network.eval()(_scaled(part)).argmax(dim=1) for part in test.split(500)]
-    return torch.cat(answers) == test_labels
+    network.eval().register_buffer("shape", torch.tensor(images.shape[1:]))
+    return network
+
+
+@torch.inference_mode()
+def right(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """Which images (k, C, H, W) uint8 a taught classifier names as their labels (k,) do.
+
+    Raises: ValueError for images of another shape than it was taught.
+    """
+    _check(images, labels, "test")
+    taught = tuple(network.get_buffer("shape").tolist())
+    if taught != tuple(images.shape[1:]):
+        raise ValueError(
+            f"Training images are {taught} and test images {tuple(images.shape[1:])}: resize one "
+            "of them."
+        )
+    answers = [network(_scaled(part)).argmax(dim=1) for part in images.split(500)]
+    return torch.cat(answers) == labels
+
+
+def _check(images: Tensor, labels: Tensor, name: str) -> None:
+    if images.dtype != torch.uint8 or images.ndim != 4 or not len(images):
+        raise ValueError(
+            f"The {name} images are {images.dtype} of shape {tuple(images.shape)}: expected some "
+            "uint8 images (N, C, H, W)."
+        )
+    if len(images) != len(labels):
+        raise ValueError(f"{len(images)} {name} images have {len(labels)} labels.")
 
 
 def _network(channels: int, classes: int) -> nn.Module:
