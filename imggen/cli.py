@@ -67,7 +67,8 @@ def evaluate(
         train: The images that the generator was trained on, as `real`: gives the floor, and looks
             for copies. NAME:train by default where REAL is NAME:test.
         features: auto, lenet, colour, inception, pixels, a file of Inception weights (.pth), or
-            another network of torch-fidelity (vgg16, clip-vit-b-32, dinov2-vit-b-14, ...).
+            another network of torch-fidelity (vgg16, clip-vit-b-32, ...; dinov2-vit-b-14, ...
+            come from torch.hub and take no weights).
         weights: The network's weights file, as torch-fidelity reads it.
         n: Images of each set that are compared at most; 0 takes all.
         json: Print JSON for machines.

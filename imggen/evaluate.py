@@ -30,6 +30,7 @@ from imggen.metrics import features as extractors
 from imggen.metrics.bootstrap import REPLICATES, Estimate, compare
 from imggen.metrics.features import INCEPTION_FILE, Extractor
 from imggen.metrics.halves import CUTS
+from imggen.provenance import MEASURES, source_hash
 from imggen.sets import AnySet, GivenFeatures, ImageSet, choose, digests, refuse_unlike
 from imggen.stacked import NAME as STACKED
 from imggen.stacked import measure_modes
@@ -64,7 +65,7 @@ def choose_extractor(name: str, real: ImageSet, weights: Path | None = None) -> 
         if name == "inception" or Path(name).suffix in (".pt", ".pth"):
             return extractors.inception_extractor(Path(name) if "." in name else weights)
         if name in extractors.fidelity_names():
-            if weights is None:
+            if weights is None and not extractors.from_hub(name):
                 raise UserError(f"--features {name} needs its weights file: name it by --weights.")
             return extractors.fidelity_extractor(name, weights)
     except ValueError as error:
@@ -221,6 +222,7 @@ def protocol(n: int, seed: int) -> dict[str, Any]:
         "seed": seed,
         "k_precision_recall": K_MANIFOLD,
         "k_density_coverage": K_BALLS,
+        "code": source_hash(MEASURES),
         "interval": f"95 %: {REPLICATES} bootstrap replicates of influences; neighbours and PRD: "
         f"{CUTS} cuts into halves; shares: Wilson",
     }

@@ -21,6 +21,9 @@ RESULTS = (
 )
 """Modules whose definitions decide results, where a module uses them."""
 
+MEASURES = "imggen.measures"
+"""The module whose source hash a metrics.json holds."""
+
 
 def source_hash(module: str) -> str:
     """SHA-256 of a module and of what it uses from the other modules that make results.

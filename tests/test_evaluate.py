@@ -233,7 +233,7 @@ def test_weights_whose_name_promises_another_hash_are_refused(tmp_path):
     with pytest.raises(UserError, match="is damaged"):
         evaluate.choose_extractor("inception", images_of(noise(17)), path)
     with pytest.raises(UserError, match="needs its weights file"):
-        evaluate.choose_extractor("dinov2-vit-b-14", images_of(noise(17)))
+        evaluate.choose_extractor("vgg16", images_of(noise(17)))
 
 
 def test_constant_features_are_scored_without_a_crash():

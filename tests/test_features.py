@@ -98,6 +98,67 @@ def test_inception_runs_through_torch_fidelity(inception_weights):
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_vgg16_runs_through_torch_fidelity(tmp_path):
+    from torchvision.models import vgg16
+
+    torch.manual_seed(0)
+    torch.save(vgg16().state_dict(), tmp_path / "vgg16.pth")
+    extractor = features.fidelity_extractor("vgg16", tmp_path / "vgg16.pth")
+    found, logits = run(extractor, GREY[:3])
+    assert found.shape == (3, 4096) and logits is None and extractor.dim == 4096
+    assert (found >= 0).all() and found.std() > 0, "features after the last ReLU"
+
+
+@pytest.mark.slow
+def test_clip_runs_through_torch_fidelity(tmp_path):
+    """A small one: torch-fidelity reads the network's sizes off its weights."""
+    from torch_fidelity.feature_extractor_clip import VisionTransformer
+
+    class Clip(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.visual = VisionTransformer(224, 32, 64, 2, 1, 48)
+            self.text_projection = torch.nn.Parameter(torch.zeros(32, 48))
+
+        def forward(self, x):
+            return self.visual(x)
+
+    torch.manual_seed(0)
+    path = tmp_path / "clip.pt"
+    torch.jit.trace(Clip(), torch.zeros(1, 3, 224, 224)).save(str(path))
+    extractor = features.fidelity_extractor("clip-vit-b-32", path)
+    found, logits = run(extractor, GREY[:3])
+    assert found.shape == (3, 48) and logits is None
+    assert found.std() > 0
+
+
+def test_dinov2_comes_from_torch_hub_and_from_no_file(tmp_path, monkeypatch):
+    class Small(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = torch.nn.Linear(3, 384)
+
+        def forward(self, x):
+            assert x.shape[1:] == (3, 224, 224)
+            return self.inner(x.mean(dim=(2, 3)))
+
+    asked = []
+    monkeypatch.setattr(torch.hub, "load", lambda *names: asked.append(names) or Small())
+    extractor = features.fidelity_extractor("dinov2-vit-s-14", None)
+    assert asked == [("facebookresearch/dinov2", "dinov2_vits14")]
+    assert run(extractor, GREY[:3])[0].shape == (3, 384) and len(extractor.sha256) == 64
+
+    def offline(*_):
+        raise OSError("no internet")
+
+    monkeypatch.setattr(torch.hub, "load", offline)
+    with pytest.raises(ValueError, match=r"torch\.hub could not give"):
+        features.fidelity_extractor("dinov2-vit-s-14", None)
+    with pytest.raises(ValueError, match="not from a file"):
+        features.fidelity_extractor("dinov2-vit-s-14", tmp_path / "weights.pth")
+
+
 def test_a_file_that_holds_no_inception_weights_is_refused(tmp_path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "bad.pth")
     with pytest.raises(ValueError, match="no inception-v3-compat weights"):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as transforms
 
 from imggen.metrics import colournet, lenet
@@ -138,7 +138,7 @@ def inception_extractor(weights: Path | None = None) -> Extractor:
 
 FIDELITY_NOTES = {
     "inception-v3-compat": "299x299 (bilinear as in TensorFlow 1)",
-    "vgg16": "224x224",
+    "vgg16": "224x224 (bilinear as in TensorFlow 1)",
 }
 
 
@@ -150,34 +150,38 @@ def fidelity_names() -> tuple[str, ...]:
     return tuple(FEATURE_EXTRACTORS_REGISTRY)
 
 
-def fidelity_extractor(name: str, weights: Path) -> Extractor:
+def from_hub(name: str) -> bool:
+    """Whether torch-fidelity takes this network from torch.hub, where it does not read files."""
+    return name.startswith("dinov2")
+
+
+def fidelity_extractor(name: str, weights: Path | None) -> Extractor:
     """A network of torch-fidelity with weights from a file, which that package unpickles.
 
-    Raises: ValueError when the file does not hold that network's weights, or when its name carries
-    the beginning of a SHA-256 that is not its own (weights-...-6726825d.pth).
+    DINOv2 has no file: it comes from torch.hub, so once from the internet, then from its cache.
+
+    Raises: ValueError when the file does not hold that network's weights, when its name carries the
+    beginning of a SHA-256 that is not its own (weights-...-6726825d.pth), or without torch.hub.
     """
     from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 
-    if not weights.is_file():
-        raise ValueError(f"{weights} does not exist: name the file of {name}'s weights.")
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    promised = re.search(r"-([0-9a-f]{8})\.pth$", weights.name)
-    if promised and not digest.startswith(promised[1]):
-        raise ValueError(
-            f"{weights} is damaged: its SHA-256 begins with {digest[:8]}, its name promises "
-            f"{promised[1]}: download it again."
-        )
+    if from_hub(name) and weights is not None:
+        raise ValueError(f"{name} comes from torch.hub, not from a file: leave {weights} out.")
+    digest = None if weights is None else _checked_sha256(name, weights)
     kind = FEATURE_EXTRACTORS_REGISTRY[name]
     layers = [kind.get_default_feature_layer_for_metric("fid")]
     if name == "inception-v3-compat":
         layers.append("logits_unbiased")
+    path = None if weights is None else str(weights)
     try:
-        network = kind(name, layers, feature_extractor_weights_path=str(weights)).eval()
+        network = kind(name, layers, feature_extractor_weights_path=path).eval()
         probe = network(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
-    except Exception as error:  # torch.load and load_state_dict raise many kinds
+    except Exception as error:  # torch.load, load_state_dict and torch.hub raise many kinds
         reason = str(error).strip().split("\n")[0]
         raise ValueError(
-            f"{weights} holds no {name} weights of torch-fidelity ({reason})."
+            f"torch.hub could not give {name} ({reason}): it must be downloaded once."
+            if weights is None
+            else f"{weights} holds no {name} weights of torch-fidelity ({reason})."
         ) from error
 
     def run(x: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -187,9 +191,32 @@ def fidelity_extractor(name: str, weights: Path) -> Extractor:
     return Extractor(
         name="inception" if name == "inception-v3-compat" else name,
         dim=probe[0].shape[1],
-        sha256=digest,
+        sha256=digest or _state_sha256(network),
         preparation=f"grey repeated to RGB, {FIDELITY_NOTES.get(name, 'resized by the network')}",
         run=run,
         classes=probe[1].shape[1] if len(probe) > 1 else None,
         details=f"{name} through torch-fidelity",
     )
+
+
+def _checked_sha256(name: str, weights: Path) -> str:
+    if not weights.is_file():
+        raise ValueError(f"{weights} does not exist: name the file of {name}'s weights.")
+    with open(weights, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    promised = re.search(r"-([0-9a-f]{8})\.pth$", weights.name)
+    if promised and not digest.startswith(promised[1]):
+        raise ValueError(
+            f"{weights} is damaged: its SHA-256 begins with {digest[:8]}, its name promises "
+            f"{promised[1]}: download it again."
+        )
+    return digest
+
+
+def _state_sha256(network: nn.Module) -> str:
+    """SHA-256 over the names and values of a network's weights."""
+    digest = hashlib.sha256()
+    for key, value in network.state_dict().items():
+        digest.update(key.encode())
+        digest.update(value.contiguous().numpy().data)
+    return digest.hexdigest()

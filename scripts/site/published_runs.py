@@ -13,40 +13,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import audit_tables
+import metric_tables
+from metric_tables import METRICS, value_text
 
 from imggen.files import sha256_file
 from imggen.measures import CORE
 from imggen.measures import METRICS as CATALOGUE
-from imggen.report import number
 from imggen.status import status
 
-METRICS = {
-    "frechet_distance": ("Fréchet distance", "coherence and variety"),
-    "kid": ("Kernel distance × 1000", "coherence and variety"),
-    "precision": ("Precision", "coherence"),
-    "density": ("Density", "coherence"),
-    "recall": ("Recall", "variety"),
-    "coverage": ("Coverage", "variety"),
-    "classifier_score": ("Classifier score", "recognisable, all classes"),
-    "nll_nats": ("−log p(x), nats", "likelihood"),
-    "elbo_nats": ("−ELBO, nats", "likelihood, bound"),
-    "bits_per_dim": ("Bits per binary pixel", "likelihood"),
-    "frechet_infinity": ("Fréchet distance, extrapolated", "coherence and variety"),
-    "clipped_density": ("Clipped density", "coherence"),
-    "prd_f1_8": ("PRD F⅛", "coherence"),
-    "clipped_coverage": ("Clipped coverage", "variety"),
-    "prd_f8": ("PRD F₈", "variety"),
-    "vendi_score": ("Vendi score", "variety"),
-    "pairwise_diversity": ("Pairwise diversity", "variety"),
-    "class_divergence": ("Divergence of classes, nats", "variety"),
-    "authenticity": ("Authenticity", "memorisation"),
-    "data_copying": ("Data-copying test C_T", "memorisation"),
-    "near_copies": ("Near copies", "memorisation"),
-    "copied": ("Exact copies of training images", "memorisation"),
-    "repeated": ("Images that occur twice", "memorisation"),
-}
 DOWNLOADS = {"metrics": "metrics.json", "numbers": "audit.json", "weights": "weights.safetensors"}
-FACTOR = {"kid": 1000}
 FIGURES = {
     "samples": ("samples.png", "Random samples of seed 0, none left out."),
     "interpolation": ("interpolation.gif", "Spherical walks between random latents."),
@@ -85,32 +60,6 @@ def damaged(folder: Path) -> list[str]:
 @functools.cache
 def _status(docs: Path) -> dict[str, dict[str, Any]]:
     return {row["slug"]: row for row in status(docs.parent, docs)}
-
-
-def value_text(name: str, entry: dict[str, Any]) -> str:
-    """A metric's value and interval as text."""
-    if entry["value"] is None:
-        return "–"
-    factor = FACTOR.get(name, 1)
-    text = number(factor * entry["value"])
-    if entry.get("interval"):
-        low, high = (number(factor * bound) for bound in entry["interval"])
-        text += f' <span class="interval">[{low}, {high}]</span>'
-    return text
-
-
-def _rows(metrics: dict[str, dict[str, Any]], shown: set[str]) -> list[str]:
-    """Lines of a Markdown table of the metrics in `shown`, in the order of METRICS."""
-    rows = ["| metric | value and 95 % interval | floor | sees |", "|---|---|---|---|"]
-    for name, (title, sees) in METRICS.items():
-        entry = metrics.get(name)
-        if name not in shown or entry is None or entry["value"] is None:
-            continue
-        arrow = {"lower": "↓", "higher": "↑", "floor": "→"}[entry["better"]]
-        has_floor = entry.get("floor") is not None
-        floor = number(FACTOR.get(name, 1) * entry["floor"]) if has_floor else "–"
-        rows.append(f"| {title} {arrow} | {value_text(name, entry)} | {floor} | {sees} |")
-    return rows
 
 
 @dataclass
@@ -177,8 +126,8 @@ class Site:
         """Table of value, interval and floor."""
         result = self.load(slug, "metrics.json")
         known = {name for name in result["metrics"] if name in METRICS}
-        rows = _rows(result["metrics"], known & {*CORE, "nll_nats", "elbo_nats"})
-        rest = _rows(result["metrics"], known - {*CORE, "nll_nats", "elbo_nats"})
+        rows = metric_tables.rows(result["metrics"], known & {*CORE, "nll_nats", "elbo_nats"})
+        rest = metric_tables.rows(result["metrics"], known - {*CORE, "nll_nats", "elbo_nats"})
         more = "\n".join(["", '??? note "More metrics"', "", *(f"    {row}" for row in rest), ""])
         real, features = result["real"], result["features"]
         note = (
@@ -259,16 +208,14 @@ class Site:
 
     def results(self) -> str:
         """One row per published experiment."""
-        shown = ("frechet_distance", "kid", "precision", "recall", "density", "coverage")
-        head = "| experiment | " + " | ".join(METRICS[name][0] for name in shown) + " | state |"
-        rows = [head, "|---" * (len(shown) + 2) + "|"]
-        for path in sorted((self.docs / "assets" / "experiments").glob("*/metrics.json")):
-            slug = path.parent.name
-            entries = self.load(slug, "metrics.json")["metrics"]
-            cells = " | ".join(value_text(name, entries[name]) for name in shown)
-            title = self.load(slug, "manifest.json")["title"]
-            rows.append(f"| {title} | {cells} | {self.badge(slug)} |")
-        return "\n".join(rows) + "\n"
+        folders = sorted((self.docs / "assets" / "experiments").glob("*/metrics.json"))
+        slugs = [path.parent.name for path in folders]
+        return metric_tables.results(
+            [
+                (self.load(slug, "manifest.json")["title"], self.load(slug, "metrics.json"), badge)
+                for slug, badge in ((slug, self.badge(slug)) for slug in slugs)
+            ]
+        )
 
 
 def _training(manifest: dict[str, Any]) -> dict[str, str]:
