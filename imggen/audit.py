@@ -31,7 +31,7 @@ from imggen.metrics import sanity, utility
 from imggen.metrics.bootstrap import Estimate, compare, share_of
 from imggen.metrics.features import Extractor, lenet_extractor
 from imggen.provenance import inputs, source_hash
-from imggen.run import command_line, git_state, package_versions
+from imggen.run import command_line, git_state, package_versions, read_json
 from imggen.sets import choose, digests
 
 SHOWN = 12
@@ -154,6 +154,14 @@ def picture(made: list[Ladder], columns: int = 6) -> bytes:
     return figures.png(figures.image_grid(torch.cat(rows), columns, scale=3))
 
 
+def drawn(results: dict[str, Any]) -> dict[str, bytes]:
+    """The charts of all ladders, by file name."""
+    return {
+        "ladders.svg": charts.ladders(results),
+        "counts.svg": charts.counts(results["counts"], results["unequal"]),
+    }
+
+
 @dataclass(frozen=True)
 class Options:
     """What the script can be asked."""
@@ -166,6 +174,8 @@ class Options:
     """Docs folder to publish to; default docs/ for the settings of record, else RUN_DIR/docs."""
     publish: bool = True
     """Publish what was found; else only say what was done."""
+    from_published: bool = False
+    """Draw the charts again from the published numbers, without an audit."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +203,9 @@ class Audit:
 
     def run(self, options: Options) -> None:
         """Climbs all ladders, makes the checks, and publishes."""
+        if options.from_published:
+            self.redraw(published.assets(options.docs_dir) / self.slug)
+            return
         started, config = time.monotonic(), options.config
         code = git_state(Path(__file__).parent)  # as it is now, not when all is done
         if options.data.name != "mnist":
@@ -219,8 +232,7 @@ class Audit:
             about = {"title": check.title, "expected": check.expected, "rungs": check.rungs}
             checks.append({**about, "measures": sanity.run(check, config.seed)})
         files = {
-            "ladders.svg": charts.ladders(results),
-            "counts.svg": charts.counts(results["counts"], results["unequal"]),
+            **drawn(results),
             "damage.png": picture(made),
             "audit.json": json_bytes({"ladders": results, "checks": checks}),
         }
@@ -234,6 +246,14 @@ class Audit:
         manifest |= {"git": code, "wall_seconds": round(time.monotonic() - started, 1)}
         export.publish(folder, files, None, manifest)
         print(f"published in {folder}")
+
+    def redraw(self, folder: Path) -> None:
+        """The charts of the published numbers, drawn again."""
+        if not (folder / "manifest.json").exists():
+            raise UserError(f"{self.slug} is not published in {folder}: make the audit first.")
+        found, manifest = (read_json(folder / name) for name in ("audit.json", "manifest.json"))
+        export.publish(folder, drawn(found["ladders"]), None, manifest)
+        print(f"drawn again in {folder}")
 
     def manifest(
         self, options: Options, train: Images, test: Images, extractor: Extractor

@@ -134,26 +134,37 @@ def _scatter(axis: Any, recall: dict[str, Any], precision: dict[str, Any]) -> No
     axis.grid(color=INK, alpha=0.2, linewidth=0.6)
 
 
-LADDER_LINES = ("precision", "recall", "clipped_density", "clipped_coverage", "prd_f8")
+LADDER_LINES = {
+    "precision": "-",
+    "clipped_density": "-",
+    "recall": "--",
+    "clipped_coverage": "--",
+    "prd_f8": "--",
+}
+"""What the panels of a ladder show: coherence solid, variety dashed."""
 
 
 def ladders(results: Mapping[str, dict[str, Any]]) -> bytes:
     """SVG: one panel a ladder of damage, its shares along the rungs, with intervals."""
     shown = [ladder for ladder in results.values() if ladder["harms"] != "nothing"]
-    with drawing(12, 3.1 * -(-len(shown) // 3)) as (figure, buffer):
-        axes = figure.subplots(-(-len(shown) // 3), 3, squeeze=False).ravel()
+    rows = -(-len(shown) // 2)
+    with drawing(8, 2.6 * rows + 0.6) as (figure, buffer):
+        axes = figure.subplots(rows, 2, squeeze=False).ravel()
         for axis, ladder in zip(axes, shown, strict=False):
             at = np.arange(len(ladder["rungs"]))
-            for name, colour in zip(LADDER_LINES, COLOURS, strict=True):
-                _line(axis, at, ladder["metrics"][name], name, colour)
+            for (name, style), colour in zip(LADDER_LINES.items(), COLOURS, strict=True):
+                _line(axis, at, ladder["metrics"][name], name, colour, style)
             axis.set_xticks(at, [f"{rung:g}" for rung in ladder["rungs"]])
-            axis.set(title=ladder["title"], xlabel=ladder["unit"], ylim=(-0.03, 1.08))
+            title = f"{ladder['title']} – harms {ladder['harms']}"
+            if ladder["harms"] == "memorisation":
+                title = ladder["title"]
+            axis.set_title(title, fontsize=11)
+            axis.set(xlabel=ladder["unit"], ylim=(-0.03, 1.08))
             axis.grid(color=INK, alpha=0.2, linewidth=0.6)
         for axis in axes[len(shown) :]:
             axis.axis("off")
-        handles, labels = axes[0].get_legend_handles_labels()
-        place = axes[len(shown)] if len(axes) > len(shown) else axes[0]
-        place.legend(handles, labels, frameon=False, labelcolor=INK, loc="center")
+        legend = axes[0].get_legend_handles_labels()
+        figure.legend(*legend, loc="outside upper center", ncols=3, frameon=False, labelcolor=INK)
         return svg(figure, buffer)
 
 
@@ -164,19 +175,24 @@ def counts(equal: Mapping[str, Any], unequal: Mapping[str, Any]) -> bytes:
         ("share", ("precision", "recall", "density", "coverage", "clipped_coverage")),
     )
     with drawing(10, 7) as (figure, buffer):
-        for row, ladder in zip(figure.subplots(2, 2), (equal, unequal), strict=True):
+        places = figure.subplots(2, 2)
+        for row, ladder in zip(places, (equal, unequal), strict=True):
             for axis, (label, names) in zip(row, groups, strict=True):
                 for name, colour in zip(names, COLOURS, strict=False):
                     _line(axis, np.array(ladder["rungs"]), ladder["metrics"][name], name, colour)
                 axis.set(xscale="log", xlabel=ladder["unit"], ylabel=label)
                 axis.grid(color=INK, alpha=0.2, linewidth=0.6)
-                axis.legend(frameon=False, labelcolor=INK, ncols=1 if label != "share" else 2)
+        for axis, columns in zip(places[0], (1, 2), strict=True):
+            axis.legend(frameon=False, labelcolor=INK, ncols=columns)
         return svg(figure, buffer)
 
 
-def _line(axis: Any, at: Any, rows: Sequence[dict[str, Any]], name: str, colour: str) -> None:
+def _line(
+    axis: Any, at: Any, rows: Sequence[dict[str, Any]], name: str, colour: str, style: str = "-"
+) -> None:
     known = [i for i, row in enumerate(rows) if row["value"] is not None]
     values = np.array([rows[i]["value"] for i in known])
     low, high = np.array([rows[i]["interval"] for i in known]).T
-    axis.plot(at[known], values, "o-", color=colour, label=name.replace("_", " "), markersize=4)
+    label = name.replace("_", " ")
+    axis.plot(at[known], values, style, marker="o", color=colour, label=label, markersize=4)
     axis.fill_between(at[known], low, high, color=colour, alpha=0.2, linewidth=0)

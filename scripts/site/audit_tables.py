@@ -50,8 +50,10 @@ def responses(audit: dict[str, Any], catalogue: dict[str, Any]) -> str:
 
 
 def _cell(ladder: dict[str, Any], name: str) -> str:
-    verdicts = ladder["verdicts"].get(name, ["none"])
-    if verdicts[-1] == "none":
+    verdicts = list(ladder["verdicts"].get(name, ["none"]))
+    while len(verdicts) > 1 and verdicts[-1] == "none":
+        verdicts.pop()  # the last rungs may be more than a metric can take
+    if len(verdicts) == 1:
         return "<td></td>"
     if ladder["harms"] == "nothing":
         kind = "same" if verdicts[-1] == "same" else "moves"
@@ -63,7 +65,7 @@ def _cell(ladder: dict[str, Any], name: str) -> str:
         first -= 1
     if verdicts[-1] == "better":
         return f'<td class="lies">“better” {ladder["rungs"][first]:g}</td>'
-    praised = [rung for rung, v in zip(ladder["rungs"], verdicts, strict=True) if v == "better"]
+    praised = [rung for rung, v in zip(ladder["rungs"], verdicts) if v == "better"]
     note = f"<br><small>“better” {praised[0]:g}</small>" if praised else ""
     return f'<td class="notices">{ladder["rungs"][first]:g}{note}</td>'
 
@@ -73,7 +75,7 @@ def checks(audit: dict[str, Any]) -> str:
     names = list(dict.fromkeys(name for check in audit["checks"] for name in check["measures"]))
     lines = [
         '<div class="audit" tabindex="0" role="region" aria-label="Checks passed and failed">',
-        '<table class="responses"><thead><tr><th scope="col">check</th>'
+        '<table class="checks"><thead><tr><th scope="col">check</th>'
         + "".join(f'<th scope="col">{name.replace("_", " ")}</th>' for name in names)
         + "</tr></thead><tbody>",
     ]

@@ -68,17 +68,15 @@ def results(experiments: list[tuple[str, dict[str, Any], str]]) -> str:
 
     Rows of unlike reference, number of images, features or code are said not to compare.
     """
-    head = (
-        "| experiment | " + " | ".join(METRICS[name][0] for name in SHOWN) + " | against | state |"
-    )
-    lines = [head, "|---" * (len(SHOWN) + 3) + "|"]
+    titles = [METRICS[name][0] for name in SHOWN]
+    lines = [f"| experiment | {' | '.join(titles)} | state |", "|---" * (len(SHOWN) + 2) + "|"]
     protocols = set()
     for title, result, badge in experiments:
         real, protocol = result["real"], result["protocol"]
-        against = f"{protocol['n']:,} of {real['name']}:{real['split']}"
+        against = f"{protocol['n']:,} against {real['name']}:{real['split']}"
         entries = result["metrics"]
         cells = " | ".join(value_text(name, entries[name]) for name in SHOWN)
-        lines.append(f"| {title} | {cells} | {against} | {badge} |")
+        lines.append(f"| {title}<br><small>{against}</small> | {cells} | {badge} |")
         protocols.add((against, result["features"]["sha256"], str(sorted(protocol.items()))))
     if len(protocols) > 1:
         lines += [

@@ -30,7 +30,7 @@ FIGURES = {
     "reconstructions": ("reconstructions.png", "Test digits, and below each its reconstruction."),
     "damage": ("damage.png", "One digit on the rungs of blur (above), noise and JPEG (below)."),
     "ladders": ("ladders.svg", "Shares along the rungs, with 95 % intervals."),
-    "counts": ("counts.svg", "Two halves of the same images, at different sizes."),
+    "counts": ("counts.svg", "Undamaged images: two equal sets above, unequal ones below."),
     "manifold": ("manifold.png", "The two latent dimensions, at the quantiles of the prior."),
 }
 
@@ -155,12 +155,12 @@ class Site:
             found = found[key]
         return f"{found:,}" if isinstance(found, int) else str(found)
 
-    def badge(self, slug: str) -> str:
-        """Whether today's code would make this again."""
+    def badge(self, slug: str, short: bool = False) -> str:
+        """Whether today's code would make this again, and unless `short` why not."""
         row = _status(self.docs).get(slug)
         state = row["state"] if row else "no script"
         reasons = html.escape("; ".join(row["reasons"])) if row else "its experiment is gone"
-        shown = f"{state}: {reasons}" if reasons else state
+        shown = f"{state}: {reasons}" if reasons and not short else state
         return f'<span class="badge {state.replace(" ", "-")}">{shown}</span>'
 
     def card(self, slug: str) -> str:
@@ -213,7 +213,7 @@ class Site:
         return metric_tables.results(
             [
                 (self.load(slug, "manifest.json")["title"], self.load(slug, "metrics.json"), badge)
-                for slug, badge in ((slug, self.badge(slug)) for slug in slugs)
+                for slug, badge in ((slug, self.badge(slug, short=True)) for slug in slugs)
             ]
         )
 
