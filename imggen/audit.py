@@ -22,17 +22,26 @@ from imggen.command import run_command
 from imggen.data import Images
 from imggen.device import device_name
 from imggen.errors import UserError
-from imggen.evaluate import extract
 from imggen.experiment import DataConfig
+from imggen.extraction import extract
 from imggen.files import json_bytes, sha256_json
 from imggen.ladders import Config, Ladder, ladders
-from imggen.measures import METRICS, Features, Found, attempt, entries, measure, measure_copies
+from imggen.measures import (
+    METRICS,
+    Features,
+    Found,
+    attempt,
+    entries,
+    measure,
+    measure_copies,
+    search_training,
+)
 from imggen.metrics import sanity, utility
 from imggen.metrics.bootstrap import Estimate, compare, share_of
 from imggen.metrics.features import Extractor, lenet_extractor
 from imggen.provenance import inputs, source_hash
 from imggen.run import command_line, git_state, package_versions, read_json
-from imggen.sets import choose, digests
+from imggen.sets import choose
 
 SHOWN = 12
 """The image that stands for all in the picture of the damage."""
@@ -71,11 +80,12 @@ def climb(
     seed: int,
 ) -> dict[str, Any]:
     """Every metric on every rung, and which rungs it tells from the first one."""
+    near = search_training(held_out, train)
     found: list[Found] = []
     for pixels, labels in ladder.sets:
         images = Images(ladder.name, "damaged", pixels, None)
         features = extract(extractor, images, len(pixels), seed, ladder.name)
-        rung = measure(held_out, features) | measure_copies(features, held_out, train)
+        rung = measure(held_out, features) | measure_copies(features, held_out, train, near)
         found.append(rung | school.examine(pixels, labels))
     return describe(ladder, found)
 
@@ -118,7 +128,7 @@ def counts(train: Images, config: Config, extractor: Extractor) -> dict[str, Any
     sizes = tuple(n for n in config.counts if n <= half)
     for n in sizes:
         index = torch.randperm(half, generator=torch.Generator().manual_seed(n))[:n].numpy()
-        found.append(measure(*(part_of(side, index) for side in sides)))
+        found.append(measure(*(side.subset(index) for side in sides)))
     ladder = Ladder("counts", "Fewer or more images", "nothing", sizes, "images per set", ())
     return describe(ladder, found)
 
@@ -131,17 +141,11 @@ def unequal(train: Images, test: Images, config: Config, extractor: Extractor) -
     found = []
     for n in sizes:
         index = torch.randperm(len(train), generator=torch.Generator().manual_seed(n))[:n].numpy()
-        found.append(measure(real, part_of(every, index)))
+        found.append(measure(real, every.subset(index)))
     unit = f"images against {len(test):,}"
     return describe(
         Ladder("unequal", "Fewer or more on one side", "nothing", sizes, unit, ()), found
     )
-
-
-def part_of(features: Features, index: Any) -> Features:
-    """The samples at `index`."""
-    logits = None if features.logits is None else features.logits[index]
-    return Features(features.values[index], logits, features.source)
 
 
 def picture(made: list[Ladder], columns: int = 6) -> bytes:
@@ -216,7 +220,7 @@ class Audit:
         held_out = extract(extractor, test, config.n, config.seed, "reference")
         seen = train.subset(slice(0, config.training))
         known = extract(extractor, seen, len(seen), config.seed, "training set")
-        index = choose(digests(test), config.n, config.seed)  # those of held_out
+        index = choose(test.hashes, config.n, config.seed)  # those of held_out
         school = School(test.subset(index), config.seed)
         made = list(ladders(train, config))
         results: dict[str, Any] = {}

@@ -87,20 +87,29 @@ def smooth(values: Values) -> Values:
     return np.convolve(padded, np.full(2 * half + 1, 1 / (2 * half + 1)), mode="valid")
 
 
-def scorecard(metrics: Mapping[str, dict[str, Any]], neighbours: Pixels | None) -> bytes:
+def scorecard(
+    metrics: Mapping[str, dict[str, Any]],
+    neighbours: Pixels | None,
+    about: str = "",
+    against: tuple[str, Mapping[str, dict[str, Any]]] | None = None,
+) -> bytes:
     """PNG: shares with their intervals and floors, precision against recall, nearest images.
 
     `metrics` are those of metrics.json; `neighbours` is a grid (H, W, 3) of generated images above
-    their nearest training images, or None.
+    their nearest training images, or None; `against` are a second generator's name and metrics.
     """
     places = [["bars", "scatter"]] + [["grid", "grid"]] * (neighbours is not None)
-    with drawing(11, 4 * len(places)) as (figure, buffer):
+    with drawing(11, 4 * len(places) + 0.4) as (figure, buffer):
+        figure.suptitle(about, fontsize=11, color=INK)
         axes = figure.subplot_mosaic(places)
-        _bars(axes["bars"], {name: metrics[name] for name in SHARES})
-        _scatter(axes["scatter"], metrics["recall"], metrics["precision"])
+        known = {name: metrics[name] for name in SHARES if metrics[name]["value"] is not None}
+        _bars(axes["bars"], known)
+        _scatter(axes["scatter"], metrics, against)
         if neighbours is not None:
             axes["grid"].imshow(neighbours)
-            axes["grid"].set_title("generated images, and below each its nearest training images")
+            axes["grid"].set_title(
+                "generated images, and below each its nearest training images in these features"
+            )
             axes["grid"].axis("off")
         figure.savefig(buffer, format="png", dpi=130, transparent=True)
         return buffer.getvalue()
@@ -116,22 +125,46 @@ def _bars(axis: Any, shares: Mapping[str, dict[str, Any]]) -> None:
             axis.plot([row["floor"]] * 2, [at - 0.4, at + 0.4], color=COLOURS[2], linewidth=2.5)
     axis.set_yticks(range(len(shares)), [name.replace("_", " ") for name in shares])
     axis.invert_yaxis()
-    axis.set_title("coherence (blue), variety (orange), real images (green)")
+    has_floor = any(row.get("floor") is not None for row in shares.values())
+    floor = ", floor (green)" if has_floor else ""
+    axis.set_title(f"coherence (blue), variety (orange){floor}", fontsize=11)
 
 
-def _scatter(axis: Any, recall: dict[str, Any], precision: dict[str, Any]) -> None:
-    errors = [[[row["value"] - row["interval"][0]], [row["interval"][1] - row["value"]]]
-              for row in (recall, precision)]  # fmt: skip
-    point = recall["value"], precision["value"]
-    axis.errorbar(*point, xerr=errors[0], yerr=errors[1], fmt="o", color=COLOURS[0])
-    axis.annotate("generated", point, xytext=(6, 6), textcoords="offset points")
-    if recall.get("floor") is not None:
-        real = recall["floor"], precision["floor"]
+def _scatter(
+    axis: Any,
+    metrics: Mapping[str, dict[str, Any]],
+    against: tuple[str, Mapping[str, dict[str, Any]]] | None,
+) -> None:
+    rows = metrics["recall"], metrics["precision"]
+    _point(axis, *rows, "generated", COLOURS[0])
+    if against is not None:
+        _point(axis, against[1]["recall"], against[1]["precision"], against[0], COLOURS[3])
+    if all(row.get("floor") is not None for row in rows):
+        real = rows[0]["floor"], rows[1]["floor"]
         axis.plot(*real, "s", color=COLOURS[2])
-        axis.annotate("real", real, xytext=(6, 6), textcoords="offset points")
+        _label(axis, real, "floor")
     axis.set(xlim=(0, 1.05), ylim=(0, 1.05), xlabel="recall (variety)", aspect="equal")
     axis.set_ylabel("precision (coherence)")
     axis.grid(color=INK, alpha=0.2, linewidth=0.6)
+
+
+def _point(
+    axis: Any, recall: dict[str, Any], precision: dict[str, Any], name: str, colour: str
+) -> None:
+    if recall["value"] is None or precision["value"] is None:
+        return
+    errors = [[[row["value"] - row["interval"][0]], [row["interval"][1] - row["value"]]]
+              for row in (recall, precision)]  # fmt: skip
+    point = recall["value"], precision["value"]
+    axis.errorbar(*point, xerr=errors[0], yerr=errors[1], fmt="o", color=colour)
+    _label(axis, point, name)
+
+
+def _label(axis: Any, point: tuple[float, float], text: str) -> None:
+    """Beside the point, on the side where there is room."""
+    right = point[0] < 0.7
+    shift = (7 if right else -7, 6 if point[1] < 0.9 else -14)
+    axis.annotate(text, point, shift, textcoords="offset points", ha="left" if right else "right")
 
 
 LADDER_LINES = {

@@ -13,6 +13,7 @@ from imggen import evaluate as scoring
 from imggen import export, figures, published, report, sets
 from imggen.command import run_command
 from imggen.errors import UserError
+from imggen.extraction import choose_extractor
 from imggen.files import write_bytes
 from imggen.status import status as published_status
 
@@ -60,17 +61,18 @@ def evaluate(
     """Scores generated images against real ones, with 95 % intervals.
 
     Args:
-        real: A folder of images, a .npy/.npz of uint8 images, a .npy of features (n, d), or
-            NAME:SPLIT (mnist:test).
+        real: A folder of images (8 bits; sub-folders are classes), a .npy/.npz of uint8 images
+            (N, H, W[, 3]), a .npy of features (n, d), or NAME:SPLIT (mnist:test).
         fake: The same, or a run directory or published slug, which is sampled on the fly.
         against: A second generator, as `fake`: is the first better?
         train: The images that the generator was trained on, as `real`: gives the floor, and looks
             for copies. NAME:train by default where REAL is NAME:test.
-        features: auto, lenet, colour, inception, pixels, a file of Inception weights (.pth), or
-            another network of torch-fidelity (vgg16, clip-vit-b-32, ...; dinov2-vit-b-14, ...
-            come from torch.hub and take no weights).
+        features: auto (with --weights inception, else lenet for grey 28x28 images, colour for RGB
+            ones, pixels for others), lenet, colour, inception, pixels, a file of Inception weights
+            (.pth), or another network of torch-fidelity (vgg16, clip-vit-b-32, ...;
+            dinov2-vit-b-14, ... come from torch.hub and take no weights).
         weights: The network's weights file, as torch-fidelity reads it.
-        n: Images of each set that are compared at most; 0 takes all.
+        n: Images of each set that are compared at most; 0 takes as many as the smallest set has.
         json: Print JSON for machines.
         figure: Also draw the result to this .png.
         utility: Also train classifiers on one set and test them on the other; needs labels.
@@ -83,6 +85,7 @@ def evaluate(
         raise UserError(f"--n is {n}: give a number of images from 0 up (0 takes all).")
     if figure is not None and figure.suffix != ".png":
         raise UserError(f"--figure {figure} must end in .png.")
+    refuse_negative(seed)
     real_set = sets.resolve(real, root)
     wanted = min(len(real_set), n or len(real_set))
     fake_set, rival = (
@@ -96,13 +99,22 @@ def evaluate(
     result = scoring.evaluate(
         real_set, fake_set, seen, features, n, weights, seed, rival, cache, utility
     )
-    print(_json(result)) if json else report.table(result)
     if figure is not None:
         extractor = None
         if not isinstance(real_set, sets.GivenFeatures):
-            extractor = scoring.choose_extractor(features, real_set, weights)
+            extractor = choose_extractor(features, real_set, weights)
         write_bytes(figure, report.picture(result, fake_set, seen, extractor))
+    if json:
+        print(_json(result))
+    else:
+        report.table(result)
     return 0
+
+
+def refuse_negative(seed: int) -> None:
+    """Raises UserError for a seed below 0, which no generator of numbers takes."""
+    if seed < 0:
+        raise UserError(f"--seed is {seed}: give a number from 0 up.")
 
 
 def sample(
@@ -123,6 +135,7 @@ def sample(
     """
     if n < 1:
         raise UserError(f"--n is {n}: give a number of images from 1 up.")
+    refuse_negative(seed)
     if out.suffix not in (".png", ".npy"):
         raise UserError(f"--out {out} must end in .png or .npy.")
     images = published.sample_images(run, n, seed, docs_dir)

@@ -18,6 +18,9 @@ BAD_INPUT = 2
 TRY_AGAIN = 75
 """EX_TEMPFAIL: the run saved a checkpoint and wants to be started again."""
 
+PIPE_CLOSED = 141
+"""What a shell reports of a program that SIGPIPE ended."""
+
 UNWRITABLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EPERM),
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
@@ -37,6 +40,9 @@ def run_command(command: Callable[[], int | None]) -> NoReturn:
         code = TRY_AGAIN
     except KeyboardInterrupt:
         code = 130
+    except BrokenPipeError:  # whoever read our output, `head` perhaps, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = PIPE_CLOSED
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from imggen.errors import UserError
-from imggen.folders import find_images
+from imggen.folders import find_images, pixel_hashes
 
 DOWNLOAD_TIMEOUT_SECONDS = 20
 SPLITS = ("train", "test", "all")
@@ -53,6 +53,11 @@ class Images:
     def sha256(self) -> str:
         """Hexadecimal SHA-256 of the pixels' bytes in (N, C, H, W) order."""
         return hashlib.sha256(self.pixels.contiguous().numpy().data).hexdigest()
+
+    @cached_property
+    def hashes(self) -> list[bytes]:
+        """A hash of each image's pixels, in order."""
+        return pixel_hashes(self.blocks())
 
     def subset(self, index: Tensor | slice) -> Images:
         """The images (and labels) at `index`."""
@@ -206,7 +211,8 @@ def _open_or_download(name: str, kind: Any, root: Path, arguments: dict[str, Any
     raise UserError(
         f"{name} is not (or not whole) in {root} and torchvision could not download it "
         f"({' '.join(str(reason).split())}): put its files there in torchvision's layout, or name "
-        "another folder with --data.root or IMGGEN_DATA; --data.name digits needs no download."
+        "another folder with IMGGEN_DATA, or with --root (imggen) or --data.root (experiments); "
+        "--data.name digits needs no download."
     ) from reason
 
 
@@ -244,22 +250,27 @@ def read_folder(path: Path, split: str = "all") -> Images:
 
 
 def read_array(path: Path, split: str = "all") -> Images:
-    """uint8 images (N, H, W), (N, H, W, 1) or (N, H, W, 3) from .npy or the first array of .npz.
+    """uint8 images (N, H, W), (N, H, W, 1) or (N, H, W, 3) from .npy, or the only ones of .npz.
 
     Raises: UserError for another shape or type, or a file that is no array.
     """
     try:
         loaded = np.load(path, allow_pickle=False)
-        array = loaded if isinstance(loaded, np.ndarray) else loaded[loaded.files[0]]
-    except (OSError, ValueError, EOFError, IndexError, KeyError) as error:
-        raise UserError(f"{path} can't be read as a numpy array ({error}).") from error
+        arrays = {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        reason = "it holds Python objects" if "pickle" in str(error) else error
+        raise UserError(f"{path} can't be read as a numpy array ({reason}).") from error
     except Exception as error:  # zipfile.BadZipFile and zlib.error of a damaged .npz
         raise UserError(f"{path} is truncated or corrupt ({error}).") from error
+    images = [a for a in arrays.values() if a.dtype == np.uint8 and a.ndim in (3, 4)]
+    if len(images) > 1 or not arrays:
+        raise UserError(f"{path} holds {len(images)} arrays of images: give it exactly one.")
+    array = images[0] if images else next(iter(arrays.values()))
     if array.dtype != np.uint8:
         raise UserError(f"{path} holds {array.dtype} values: images must be uint8, 0 to 255.")
-    if array.ndim == 4 and array.shape[-1] in (1, 3) and len(array):
+    if array.size and array.ndim == 4 and array.shape[-1] in (1, 3):
         pixels = torch.from_numpy(array).permute(0, 3, 1, 2).contiguous()
-    elif array.ndim == 3 and len(array):
+    elif array.size and array.ndim == 3:
         pixels = torch.from_numpy(array)[:, None].contiguous()
     else:
         raise UserError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,9 @@ from imggen.errors import UserError
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 GREY_MODES = ("1", "L", "LA")
+ALPHA_MODES = ("LA", "RGBA")
+BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that are no (whole) images, or absurdly large ones."""
 BLOCK = 250
 
 
@@ -36,6 +41,11 @@ class ImageFiles:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @cached_property
+    def hashes(self) -> list[bytes]:
+        """A hash of each image's pixels, in order; one pass over the files."""
+        return pixel_hashes(self.blocks())
 
     def subset(self, index: Tensor) -> ImageFiles:
         """The files at `index`."""
@@ -68,11 +78,22 @@ class ImageFiles:
         for row, path in zip(out, paths, strict=True):
             try:
                 with Image.open(path) as image:
+                    if image.mode in ALPHA_MODES and np.asarray(image)[..., -1].min() < 255:
+                        raise UserError(f"{path} has transparent pixels: flatten it first.")
                     pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-            except (OSError, SyntaxError, ValueError) as error:
+            except BROKEN as error:
                 raise unreadable(path, error) from error
             row[...] = pixels[..., None] if channels == 1 else pixels
         return torch.from_numpy(out).permute(0, 3, 1, 2).contiguous()
+
+
+def pixel_hashes(blocks: Iterable[Tensor]) -> list[bytes]:
+    """A hash of each image's pixels, in order."""
+    return [
+        hashlib.blake2b(row.data, digest_size=16).digest()
+        for block in blocks
+        for row in block.flatten(1).numpy()
+    ]
 
 
 def find_images(path: Path, split: str = "all") -> ImageFiles:
@@ -84,12 +105,17 @@ def find_images(path: Path, split: str = "all") -> ImageFiles:
 
     Raises: UserError when there is none, when sizes differ, or when one is no image.
     """
-    paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    named = (p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    paths = sorted(p for p in named if not p.is_dir())
     if not paths:
         raise UserError(f"{path} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).")
     first, grey = None, True
     for file in paths:
         (width, height), mode = _header(file)
+        if mode.startswith(("I", "F")):
+            raise UserError(
+                f"{file} has more than 8 bits a channel ({mode}): convert it to 8 bits first."
+            )
         first = first or (width, height)
         grey = grey and mode in GREY_MODES
         if (width, height) != first:
@@ -111,7 +137,7 @@ def _header(path: Path) -> tuple[tuple[int, int], str]:
     try:
         with Image.open(path) as image:
             return image.size, image.mode
-    except (OSError, SyntaxError, ValueError) as error:
+    except BROKEN as error:
         raise unreadable(path, error) from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -81,6 +81,12 @@ class Features:
     hashes: list[bytes] = field(default_factory=list)
     """One for each image's pixels, empty for features without images."""
 
+    def subset(self, index: Any) -> Features:
+        """The samples at `index`, an array of numbers."""
+        logits = None if self.logits is None else self.logits[index]
+        hashes = [self.hashes[i] for i in index] if self.hashes else []
+        return replace(self, values=self.values[index], logits=logits, hashes=hashes)
+
 
 Found = dict[str, Estimate | str]
 """By metric: its estimate, or one sentence that says why there is none."""
@@ -94,12 +100,9 @@ def measure(real: Features, fake: Features) -> Found:
     x, y = real.values, fake.values
     try:
         found: Found = {"frechet_distance": frechet.estimate(x, y), "kid": kid.estimate(x, y)}
-        near = neighbours.neighbourhoods(x, y, K_MANIFOLD, K_BALLS)
+        found |= _by_neighbours(x, y)
     except ValueError as error:
         raise UserError(str(error)) from error
-    found |= near.estimates()
-    found["clipped_density"] = clipped.clipped_density(near)
-    found["clipped_coverage"] = clipped.clipped_coverage(near)
     found["frechet_infinity"] = attempt(lambda: _frechet_infinity(x, y, found["frechet_distance"]))
     found["vendi_score"] = attempt(lambda: vendi.vendi_score(y))
     found["pairwise_diversity"] = attempt(lambda: pairwise.pairwise_diversity(x, y))
@@ -111,6 +114,19 @@ def measure(real: Features, fake: Features) -> Found:
     if fake.hashes:
         found["repeated"] = memorisation.repeated(fake.hashes)
     return found | _by_classifier(real.logits, fake.logits)
+
+
+def _by_neighbours(real: Array, fake: Array) -> Found:
+    names = ("precision", "recall", "density", "coverage", "clipped_density", "clipped_coverage")
+    if np.ptp(real, axis=0).max() == 0:
+        reason = "All real samples have the same features: balls around them have no radius."
+        return dict.fromkeys(names, reason)
+    near = neighbours.neighbourhoods(real, fake, K_MANIFOLD, K_BALLS)
+    found = near.estimates() | {
+        "clipped_density": clipped.clipped_density(near),
+        "clipped_coverage": clipped.clipped_coverage(near),
+    }
+    return {name: found[name] for name in names}
 
 
 def _frechet_infinity(real: Array, fake: Array, finite: Estimate | str) -> Estimate:
@@ -130,22 +146,28 @@ def _by_classifier(real: Array | None, fake: Array | None) -> Found:
     if fake is None or real is None:
         reason = "These features have no classifier."
         return {"classifier_score": reason, "class_divergence": reason}
-    n_classes = fake.shape[1]
-    shares = np.bincount(real.argmax(axis=1), minlength=n_classes) + 0.5  # none is impossible
-    counted = attempt(lambda: modes.label_modes(fake.argmax(axis=1), n_classes, shares).divergence)
-    return {"classifier_score": classifier.estimate(fake), "class_divergence": counted}
+    labels, real_labels, n_classes = fake.argmax(axis=1), real.argmax(axis=1), fake.shape[1]
+    divergence = attempt(lambda: modes.against_labels(labels, real_labels, n_classes))
+    return {"classifier_score": classifier.estimate(fake), "class_divergence": divergence}
 
 
-def measure_copies(fake: Features, held_out: Features, train: Features) -> Found:
-    """The metrics that ask whether `fake` is new, given the training set and held-out samples.
+def search_training(held_out: Features, train: Features) -> memorisation.Near:
+    """Nearest training samples of the held-out ones, for the next two functions.
 
     Raises: UserError for features that can't be searched.
     """
-    y, held, seen = fake.values, held_out.values, train.values
     try:
-        near = memorisation.nearest(y, seen), memorisation.nearest(held, seen)
+        return memorisation.nearest(held_out.values, train.values)
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def measure_copies(
+    fake: Features, held_out: Features, train: Features, held_near: memorisation.Near
+) -> Found:
+    """The metrics that ask whether `fake` is new, given the training set and held-out samples."""
+    y, held, seen = fake.values, held_out.values, train.values
+    near = search_training(fake, train), held_near
     found: Found = {
         "authenticity": attempt(lambda: memorisation.authenticity(y, seen, near[0])),
         "near_copies": attempt(lambda: memorisation.near_copies(*near)),
@@ -156,12 +178,14 @@ def measure_copies(fake: Features, held_out: Features, train: Features) -> Found
     return found
 
 
-def measure_copies_of_real(held_out: Features, train: Features) -> Found:
+def measure_copies_of_real(
+    held_out: Features, train: Features, held_near: memorisation.Near
+) -> Found:
     """What new samples score: held-out ones in place of generated ones, or by definition."""
     held, seen = held_out.values, train.values
     n = len(held)
     found: Found = {
-        "authenticity": attempt(lambda: memorisation.authenticity(held, seen)),
+        "authenticity": attempt(lambda: memorisation.authenticity(held, seen, held_near)),
         "near_copies": mean_of(np.full(n, memorisation.NEAR), of="fake"),
         "data_copying": mean_of(np.zeros(n), of="fake"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib.util
 from collections.abc import Iterator
@@ -16,12 +17,13 @@ RUNTIME_ONLY = {
 """Settings that change how a run goes on, but not what comes out of it on one kind of machine."""
 
 RESULTS = (
-    *("imggen.nn", "imggen.methods.", "imggen.metrics", "imggen.measures", "imggen.damage"),
-    "imggen.ladders",
+    *("imggen.nn", "imggen.methods.", "imggen.metrics", "imggen.measures", "imggen.evaluate"),
+    *("imggen.extraction", "imggen.sets", "imggen.stacked", "imggen.usefulness"),
+    *("imggen.damage", "imggen.ladders"),
 )
 """Modules whose definitions decide results, where a module uses them."""
 
-MEASURES = "imggen.measures"
+SCORING = "imggen.evaluate"
 """The module whose source hash a metrics.json holds."""
 
 
@@ -47,7 +49,7 @@ def _used(waiting: set[tuple[str, str]]) -> set[tuple[str, str]]:
         if item in seen:
             continue
         seen.add(item)
-        tree = _bare_tree(_path(module))
+        tree = _tree(_path(module))
         imported = _imports(tree)
         for statement in tree.body:
             if name != "*" and name not in _defines(statement):
@@ -92,7 +94,12 @@ def _path(module: str) -> Path:
     return Path(spec.origin)
 
 
-def _bare_tree(path: Path) -> ast.Module:
+def _tree(path: Path) -> ast.Module:
+    return _bare_tree(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _bare_tree(path: Path, _changed_ns: int) -> ast.Module:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

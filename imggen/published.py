@@ -34,12 +34,13 @@ def find(run: str | Path, docs: Path | None = None) -> Path:
 
     Raises: UserError that lists the published slugs when it is neither.
     """
-    for folder in (Path(run), assets(docs) / str(run)):
-        if (folder / "manifest.json").is_file():
-            return folder
+    if (Path(run) / "manifest.json").is_file():
+        return Path(run)
+    if (assets(docs) / str(run) / "weights.safetensors").is_file():  # the audit has no generator
+        return assets(docs) / str(run)
     if Path(run).is_dir():
         raise UserError(f"{run} holds no manifest.json: its run is not finished, or it is no run.")
-    slugs = sorted(path.parent.name for path in assets(docs).glob("*/manifest.json"))
+    slugs = sorted(path.parent.name for path in assets(docs).glob("*/weights.safetensors"))
     raise UserError(
         f"{run} is no folder, no file, no run directory and no published experiment: choose one of "
         f"{', '.join(slugs) or '(none is published yet)'}."

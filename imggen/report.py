@@ -10,11 +10,12 @@ import torch
 from torchvision.transforms.v2 import functional as transforms
 
 from imggen import charts, figures
-from imggen.evaluate import SEED, extract
+from imggen.evaluate import SEED
+from imggen.extraction import extract
 from imggen.metrics import features
 from imggen.metrics.features import Extractor
 from imggen.metrics.memorisation import nearest
-from imggen.sets import GivenFeatures, ImageSet, choose, digests
+from imggen.sets import GivenFeatures, ImageSet, choose
 
 HEADINGS = {
     "both": "coherence and variety",
@@ -26,7 +27,9 @@ HEADINGS = {
 
 
 def number(value: float) -> str:
-    """Four significant digits, never in scientific notation."""
+    """Four significant digits, in scientific notation only from ten million on."""
+    if abs(value) >= 1e7:
+        return f"{value:.3e}"
     if abs(value) >= 1000:
         return f"{value:.0f}"
     digits = 3 if value == 0 else max(0, min(6, 3 - math.floor(math.log10(abs(value)))))
@@ -53,8 +56,12 @@ def table(result: dict[str, Any], write: Callable[[str], None] = print) -> None:
         for name, row in rows.items():
             write(_line(name, row, columns, result))
     write("")
+    write("↓ lower is better, ↑ higher is better, → neither: near the floor is good")
     if "floor" in result:
-        write(f"floor: {result['floor']['name']}:{result['floor']['split']} against the real set")
+        name = f"{result['floor']['name']}:{result['floor']['split']}"
+        write(f"floor: {name} against the real set, what perfect new samples would score")
+    if "comparison" in result:
+        write("p, better: is the generated set (first) other than the one against it (second)?")
     for warning in result["warnings"]:
         write(f"warning: {warning}")
 
@@ -70,7 +77,9 @@ def _line(name: str, row: dict[str, Any], columns: list[str], result: dict[str, 
     rival = result.get("against", {}).get("metrics", {}).get(name)
     cells["against"] = number(rival["value"]) if rival and rival["value"] is not None else "-"
     found = result.get("comparison", {}).get(name)
-    cells["p"] = f"{found['p_value']:.3f}" if found else "-"
+    cells["p"] = "-"
+    if found:
+        cells["p"] = f"{found['p_value']:.3f}" if found["p_value"] >= 0.0005 else "< 0.001"
     cells["better"] = found["better"] if found else "-"
     return head + "".join(_cell(column, cells[column]) for column in columns)
 
@@ -90,7 +99,11 @@ def picture(
     if extractor and not isinstance(fake, GivenFeatures) and train is not None:
         assert not isinstance(train, GivenFeatures)
         grid = nearest_grid(fake, train, extractor)
-    return charts.scorecard(result["metrics"], grid)
+    about = f"{result['fake']['name']} against {result['real']['name']}:{result['real']['split']}"
+    about += f", {result['protocol']['n']} of each, features: {result['features']['name']}"
+    rival = result.get("against")
+    other = None if rival is None else (rival["name"], rival["metrics"])
+    return charts.scorecard(result["metrics"], grid, about, other)
 
 
 def nearest_grid(
@@ -100,11 +113,11 @@ def nearest_grid(
 
     The first ones by content hash are shown: a choice that knows nothing of how they look.
     """
-    chosen = fake.subset(choose(digests(fake), len(fake), 0)[:columns])
+    chosen = fake.subset(choose(fake.hashes, len(fake), 0)[:columns])
     seen = extract(extractor, train, len(train), SEED, "training", cache=True)
     values, _ = features.extract(extractor, chosen.blocks(), len(chosen), int)
     names = nearest(values, seen.values, k=rows)[1]
-    order = choose(digests(train), len(train), SEED)
+    order = choose(train.hashes, len(train), SEED)
     found = [train.subset(order[torch.from_numpy(column)]) for column in names.T]
     made = [torch.cat(list(images.blocks())) for images in (chosen, *found)]
     channels, size = max(p.shape[1] for p in made), list(chosen.shape[1:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from imggen import data, published
 from imggen.data import DATASETS, Images
 from imggen.errors import UserError
 from imggen.folders import find_images
-from imggen.metrics.arrays import Array
+from imggen.metrics.arrays import Array, check_one
 
 
 class ImageSet(Protocol):
@@ -32,6 +33,8 @@ class ImageSet(Protocol):
     def labels(self) -> Tensor | None: ...
     @property
     def classes(self) -> tuple[str, ...]: ...
+    @property
+    def hashes(self) -> list[bytes]: ...
     def __len__(self) -> int: ...
     def subset(self, index: Tensor) -> ImageSet: ...
     def blocks(self) -> Iterator[Tensor]: ...
@@ -48,22 +51,23 @@ class GivenFeatures:
     def __len__(self) -> int:
         return len(self.values)
 
+    @cached_property
+    def hashes(self) -> list[bytes]:
+        """A hash of each row."""
+        return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in self.values]
+
 
 AnySet = ImageSet | GivenFeatures
 
 
-def digests(images: ImageSet) -> list[bytes]:
-    """A hash of each image's pixels, in order; one pass over the set."""
-    return [
-        hashlib.blake2b(row.data, digest_size=16).digest()
-        for block in images.blocks()
-        for row in block.flatten(1).numpy()
-    ]
+def choose(hashes: list[bytes], n: int, seed: int, among_sorted: bool = False) -> Tensor:
+    """Indices of `n` images without repetition, sorted by content, whatever the order of files.
 
-
-def choose(hashes: list[bytes], n: int, seed: int) -> Tensor:
-    """Indices of `n` images without repetition, sorted by content, whatever the order of files."""
-    ordered = np.array(sorted(range(len(hashes)), key=hashes.__getitem__))
+    With `among_sorted` they are places in the sorted order instead of the given one.
+    """
+    ordered = np.arange(len(hashes))
+    if not among_sorted:
+        ordered = np.array(sorted(range(len(hashes)), key=hashes.__getitem__))
     if n < len(ordered):
         kept = np.random.default_rng(seed).choice(len(ordered), n, replace=False)
         ordered = ordered[np.sort(kept)]
@@ -75,6 +79,10 @@ def resolve(text: str, root: Path | None = None) -> ImageSet | GivenFeatures:
 
     Raises: UserError when it is none of these.
     """
+    if not text.strip():
+        raise UserError(
+            "An empty name is no set: give a folder, a .npy or .npz file, or NAME:SPLIT."
+        )
     path = Path(text)
     name, _, split = text.partition(":")
     if not path.exists() and (name in DATASETS or (split and "/" not in name and "." not in name)):
@@ -91,8 +99,12 @@ def _features(path: Path) -> GivenFeatures | None:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None  # the reader of images says what is wrong
-    is_features = array.ndim == 2 and np.issubdtype(array.dtype, np.floating)
-    return GivenFeatures(str(path), array) if is_features else None
+    if array.ndim != 2 or array.dtype == np.uint8:
+        return None
+    try:
+        return GivenFeatures(str(path), check_one(array, str(path), least=1))
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def resolve_fake(
@@ -113,10 +125,17 @@ def training_split(text: str, root: Path | None) -> Images | None:
     return None
 
 
-def refuse_unlike(first: ImageSet | GivenFeatures, second: ImageSet | GivenFeatures) -> None:
-    """Raises UserError when one set holds images and the other features."""
+def refuse_unlike(first: AnySet, second: AnySet) -> None:
+    """Raises UserError when one set holds images and the other features, or unlike features."""
     if isinstance(first, GivenFeatures) != isinstance(second, GivenFeatures):
         raise UserError(
             f"One of {first.name} and {second.name} holds features and the other images: give two "
             "sets of images, or two .npy files of features from the same extractor."
         )
+    if isinstance(first, GivenFeatures) and isinstance(second, GivenFeatures):
+        dims = first.values.shape[1], second.values.shape[1]
+        if dims[0] != dims[1]:
+            raise UserError(
+                f"{first.name} has {dims[0]} dimensions and {second.name} {dims[1]}: extract both "
+                "with the same extractor."
+            )

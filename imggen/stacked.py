@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from imggen.errors import UserError
@@ -10,7 +9,7 @@ from imggen.measures import Found
 from imggen.metrics import modes
 from imggen.metrics.arrays import Array
 from imggen.metrics.features import lenet_extractor
-from imggen.sets import AnySet, GivenFeatures, choose, digests
+from imggen.sets import AnySet, GivenFeatures, choose
 
 NAME = "stacked_mnist"
 
@@ -18,18 +17,14 @@ NAME = "stacked_mnist"
 def measure_modes(real: AnySet, fake: AnySet, n: int, seed: int) -> Found:
     """Modes found and their divergence from the real ones, over `n` images of each set.
 
-    Our frozen classifier reads each channel (metrics/modes.py). The channels of real images are
-    drawn independently, so a mode's real share is the product of its digits' shares.
+    Our frozen classifier reads each channel (metrics/modes.py).
 
     Raises: UserError for generated images without three channels.
     """
-    shares = np.bincount(read(real, n, seed).ravel(), minlength=10) / (3 * n)
-    reference = (shares[:, None, None] * shares[None, :, None] * shares[None, None, :]).ravel()
-    labels = modes.stacked_labels(read(fake, n, seed))
-    found = modes.label_modes(labels, modes.STACKED_MODES, reference)
+    digits = read(fake, n, seed)
     return {
-        "modes": modes.count_modes(labels, modes.STACKED_MODES),
-        "mode_divergence": found.divergence,
+        "modes": modes.count_modes(modes.stacked_labels(digits), modes.STACKED_MODES),
+        "mode_divergence": modes.stacked_divergence(digits, read(real, n, seed)),
     }
 
 
@@ -43,7 +38,7 @@ def read(given: AnySet, n: int, seed: int) -> Array:
         raise UserError(f"{given.name} has no three channels: counting modes needs stacked digits.")
     run = lenet_extractor().run
     found = []
-    for block in given.subset(choose(digests(given), n, seed)).blocks():
+    for block in given.subset(choose(given.hashes, n, seed)).blocks():
         logits = run(block.flatten(0, 1)[:, None])[1]
         assert logits is not None
         found.append(logits.argmax(dim=1).view(-1, 3))

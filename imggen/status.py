@@ -10,7 +10,7 @@ from typing import Any
 
 from imggen.errors import UserError
 from imggen.files import sha256_file
-from imggen.provenance import MEASURES, differences, inputs, source_hash
+from imggen.provenance import SCORING, differences, inputs, source_hash
 from imggen.published import assets, repository
 from imggen.run import read_json
 
@@ -60,7 +60,7 @@ def check(experiment: Any, folder: Path) -> dict[str, Any]:
         reasons.append(f"the code of {experiment.method.__module__} or of what it imports changed")
     if (folder / "metrics.json").exists():
         protocol = read_json(folder / "metrics.json")["protocol"]
-        if protocol.get("code") != source_hash(MEASURES):
+        if protocol.get("code") != source_hash(SCORING):
             reasons.append("the code of the metrics changed: --from-published scores again")
     for name, expected in manifest["files"].items():
         path = folder / name

@@ -7,7 +7,7 @@ import torch
 from imggen.errors import UserError
 from imggen.measures import Found
 from imggen.metrics import utility
-from imggen.sets import AnySet, GivenFeatures, choose, digests
+from imggen.sets import AnySet, GivenFeatures, choose
 
 
 def measure_utility(real: AnySet, fake: AnySet, n: int, seed: int) -> Found:
@@ -33,16 +33,22 @@ def measure_utility(real: AnySet, fake: AnySet, n: int, seed: int) -> Found:
         raise UserError(str(error)) from error
 
 
-def labelled(given: AnySet, n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """`n` images (n, C, H, W) and their labels (n,).
-
-    Raises: UserError when the set has none.
-    """
+def refuse_unlabelled(given: AnySet) -> None:
+    """Raises UserError when a set has no labels."""
     if isinstance(given, GivenFeatures) or given.labels is None:
         raise UserError(
             f"--utility needs labels, and {given.name} has none: give NAME:SPLIT or a folder with "
             "one sub-folder per class."
         )
-    chosen = given.subset(choose(digests(given), n, seed))
+
+
+def labelled(given: AnySet, n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """`n` images (n, C, H, W) and their labels (n,).
+
+    Raises: UserError when the set has none.
+    """
+    refuse_unlabelled(given)
+    assert not isinstance(given, GivenFeatures)
+    chosen = given.subset(choose(given.hashes, n, seed))
     assert chosen.labels is not None
     return torch.cat(list(chosen.blocks())), chosen.labels

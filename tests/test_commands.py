@@ -228,7 +228,7 @@ EVALUATE_BAD = {
         ("digits:test", "digits:train", "--features", "inception"),
         "--weights",
     ),
-    "too few": (("digits:test", "digits:train", "--n", "3"), "needs 6 or more"),
+    "too few": (("digits:test", "digits:train", "--n", "3"), "--n is 3"),
     "negative n": (("digits:test", "digits:train", "--n", "-3"), "--n is -3"),
     "unknown dataset": (("mnits:test", "digits:train"), "Unknown dataset"),
 }

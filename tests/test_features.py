@@ -13,7 +13,7 @@ from imggen.errors import UserError
 from imggen.evaluate import evaluate
 from imggen.metrics import features, lenet
 from imggen.report import number
-from imggen.sets import choose, digests
+from imggen.sets import choose
 
 GREY = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8)
 
@@ -183,7 +183,7 @@ def test_scores_do_not_depend_on_the_order_of_files():
 def test_the_chosen_images_are_a_subset_without_repetition():
     pixels = torch.arange(100, dtype=torch.uint8).view(100, 1, 1, 1).expand(-1, 1, 8, 8)
     images = images_of(pixels.contiguous())
-    hashes = digests(images)
+    hashes = images.hashes
     chosen = choose(hashes, 30, seed=0).tolist()
     assert len(set(chosen)) == 30
     assert choose(hashes, 30, seed=1).tolist() != chosen

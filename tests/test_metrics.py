@@ -136,7 +136,8 @@ def test_kid_is_unbiased_and_may_be_negative():
 @pytest.mark.parametrize("k", [3, 5])
 @pytest.mark.parametrize("case", ["gaussians", "ring", "duplicates", "grey levels"])
 def test_neighbours_equal_prdc_exactly(case, k, monkeypatch):
-    monkeypatch.setattr("imggen.metrics.neighbours.BLOCK", 128)
+    for module in ("neighbours", "distances"):
+        monkeypatch.setattr(f"imggen.metrics.{module}.BLOCK", 128)
     generator = np.random.default_rng(7)
     if case == "gaussians":
         real, fake = pair(7, 500, 400, 40)
@@ -241,7 +242,9 @@ def test_bad_features_are_refused_in_one_sentence(metric, real, fake, says):
 
 def test_too_few_samples_for_k_are_refused():
     with pytest.raises(ValueError, match="needs 6 or more"):
-        neighbourhoods(np.zeros((5, 2)), np.zeros((50, 2)))
+        neighbourhoods(np.zeros((5, 2)), np.zeros((50, 2)), intervals=False)
+    with pytest.raises(ValueError, match="needs 12 or more"):
+        neighbourhoods(np.zeros((11, 2)), np.zeros((50, 2)))
 
 
 def test_constant_features_have_zero_distance():

@@ -20,7 +20,8 @@ def sets(case: str) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("case", ["spread", "collapsed", "repeated"])
 def test_each_half_is_measured_as_if_there_were_no_other(case, monkeypatch):
-    monkeypatch.setattr("imggen.metrics.neighbours.BLOCK", 64)
+    for module in ("neighbours", "distances"):
+        monkeypatch.setattr(f"imggen.metrics.{module}.BLOCK", 64)
     real, fake = sets(case)
     whole = neighbourhoods(real, fake)
     in_real, in_fake = halves.cuts(len(real), 0), halves.cuts(len(fake), 1)

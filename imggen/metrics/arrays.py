@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 BLOCK = 2000
+LARGEST = 1e30
+"""Features beyond are refused: a kernel's cube of their product would overflow."""
 
 Array = npt.NDArray[np.floating]
 
@@ -31,14 +33,26 @@ def check_one(features: Array, name: str, least: int) -> Array:
     features = np.asarray(features)
     if features.ndim != 2:
         raise ValueError(f"The {name} features have shape {features.shape}: expected (n, d).")
+    if features.shape[1] == 0:
+        raise ValueError(f"The {name} features have no dimension: check their extractor.")
+    if features.dtype.kind not in "fiub":
+        raise ValueError(f"The {name} features are {features.dtype}, not numbers.")
     if len(features) < least:
         raise ValueError(
             f"There are {len(features)} {name} samples and this metric needs {least} or more: "
-            "take more images or a smaller k."
+            "take more."
         )
-    if not all(np.isfinite(features[i : i + BLOCK]).all() for i in range(0, len(features), BLOCK)):
-        raise ValueError(f"The {name} features hold NaN or infinite values: check their extractor.")
-    return features if np.issubdtype(features.dtype, np.floating) else features.astype(np.float64)
+    if features.dtype not in (np.float32, np.float64):
+        features = features.astype(np.float64)
+    for start in range(0, len(features), BLOCK):
+        block = features[start : start + BLOCK]
+        if not np.isfinite(block).all():
+            raise ValueError(
+                f"The {name} features hold NaN or infinite values: check their extractor."
+            )
+        if np.abs(block).max() > LARGEST:
+            raise ValueError(f"The {name} features hold values above {LARGEST:g}: scale them.")
+    return features
 
 
 def double_blocks(features: Array, size: int | None = None) -> Iterator[tuple[slice, Array]]:

@@ -2,27 +2,34 @@
 
 The pass over all pairs is made once for the metrics themselves. Here it only leaves, for each cut,
 the pairs of one half that are near enough: a ball of a half reaches the k-th neighbour *in that
-half*, which is among the nearest LISTED of the whole set.
+half*, which is among the nearest few of the whole set. Distances are good to a hundredth: the cuts
+tell how far a metric moves, not what it is.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from imggen.metrics import halves
 from imggen.metrics.arrays import Array
+from imggen.metrics.distances import Index
 from imggen.metrics.halves import CUTS, Bools
 
-Index = npt.NDArray[np.integer]
 
-LISTED = 32
-"""Nearest points that are listed: fewer than 5 of 32 lie in one's own half once in 100,000."""
+def listed_for(k: int) -> int:
+    """How many nearest points to list: fewer than k of them lie in one's own half too seldom to
+    matter (k = 5: once in 100,000)."""
+    return 4 * k + 12
+
+
+def median_radius(squared: Array) -> float:
+    """The square of the median radius, from squared radii (n,)."""
+    return float(np.square(np.median(np.sqrt(squared))))
 
 
 class Side:
-    """One set's cuts, and the squared distances (n, LISTED) and names of its nearest points."""
+    """One set's cuts, and the squared distances (n, listed) and names of its nearest points."""
 
     def __init__(self, near: Array, names: Index, seed: int) -> None:
         self.near, self.names = near, names
@@ -33,7 +40,7 @@ class Side:
         return len(self.near)
 
     def ranks(self, cut: int) -> tuple[Bools, Index]:
-        """Which listed points (n, LISTED) are in one's own half, and how many up to each are."""
+        """Which listed points (n, listed) are in one's own half, and how many up to each are."""
         same = self.members[cut][self.names] == self.members[cut][:, None]
         return same, same.cumsum(axis=1, dtype=np.int16)
 
@@ -50,7 +57,7 @@ class Side:
         clipped = np.empty_like(radii)
         for cut, members in enumerate(self.members):
             for half in (members, ~members):
-                clipped[cut, half] = np.minimum(radii[cut, half], np.median(radii[cut, half]))
+                clipped[cut, half] = np.minimum(radii[cut, half], median_radius(radii[cut, half]))
         return clipped
 
     def in_own_balls(self, k: int, radii: Array) -> Index:

@@ -7,7 +7,8 @@ samples. Neighbour metrics are not smooth; they bring the differences of halves 
 
 The interval is for the *expected value of the metric at this n*: where it would fall with other
 draws of the same size. It says nothing about the metric's bias, which a different n changes, nor
-about another training seed.
+about another training seed. Near equality, where influences vanish, a distance's interval is wider
+than it need be, and a comparison of two good generators by it more careful.
 """
 
 from __future__ import annotations
@@ -51,21 +52,28 @@ class Estimate:
         return [moves for moves in (self.real, self.fake) if moves is not None]
 
     def interval(self) -> tuple[float, float]:
-        """95 % interval: Wilson's for a share, Student's for half differences, or a bootstrap."""
+        """95 % interval: Wilson's for a share, Student's for half differences, or a bootstrap.
+
+        Raises: ValueError when there is nothing to judge by.
+        """
+        if self.halves is None and not self.moves():
+            raise ValueError("This estimate has no influences and no halves, so no interval.")
         if self.halves is None:
-            if not self.share:
-                return interval(self.value, *self.moves())
-            (moves,) = self.moves()
-            return share_interval(self.value, len(moves))
-        reach, deviation = halves.quantile(LEVEL), halves.deviation(self.halves)
-        if not self.share:
-            least, most = self.bounds
+            if self.share:
+                return share_interval(self.value, len(self.moves()[0]))
+            low, high = interval(self.value, *self.moves())
+        else:
+            reach, deviation = halves.quantile(LEVEL), halves.deviation(self.halves)
+            if self.share:
+                return self._share_interval(reach, deviation)
             low, high = self.value - reach * deviation, self.value + reach * deviation
-            return max(least, low), min(most, high)
-        (moves,) = self.moves()
-        spread = self.value * (1 - self.value)
+        least, most = self.bounds
+        return max(least, low), min(most, high)
+
+    def _share_interval(self, reach: float, deviation: float) -> tuple[float, float]:
+        n, spread = len(self.moves()[0]), self.value * (1 - self.value)
         # As many independent samples would leave the share as uncertain as it is.
-        effective = spread / deviation**2 if deviation and spread else len(moves)
+        effective = spread / deviation**2 if deviation and spread else n
         return share_interval(self.value, effective, reach)
 
 
@@ -102,13 +110,14 @@ def compare(first: Estimate, second: Estimate) -> Comparison:
     """
     difference = first.value - second.value
     if first.halves is not None and second.halves is not None:
-        apart = first.halves - second.halves
-        deviation = halves.deviation(apart)
+        deviation = halves.deviation(first.halves - second.halves)
         if deviation == 0:
-            return _certain(difference)
+            return _undisturbed(first, second)
         reach = halves.quantile(LEVEL) * deviation
         p_value = halves.p_value(difference / deviation)
         return Comparison(difference, (difference - reach, difference + reach), p_value)
+    if not first.moves() or not second.moves():
+        raise ValueError("An estimate without influences compares only with one of its kind.")
     moves = [
         m for m in (first.fake, None if second.fake is None else -second.fake) if m is not None
     ]
@@ -117,13 +126,28 @@ def compare(first: Estimate, second: Estimate) -> Comparison:
         moves += [first.real - second.real] if paired else [first.real, -second.real]
     deviation = math.sqrt(sum(float(np.var(m)) / len(m) for m in moves))
     if deviation == 0:
-        return _certain(difference)
+        return _undisturbed(first, second)
     p_value = math.erfc(abs(difference) / deviation / math.sqrt(2))
     return Comparison(difference, interval(difference, *moves), p_value)
 
 
-def _certain(difference: float) -> Comparison:
-    return Comparison(difference, (difference, difference), 1.0 if difference == 0 else 0.0)
+def _undisturbed(first: Estimate, second: Estimate) -> Comparison:
+    """Two values that no other samples seem to move, such as shares of none and of all.
+
+    Shares are tested with their common share; the interval adds Wilson's squares (Newcombe 1998,
+    Statistics in Medicine 17, method 10).
+    """
+    difference = first.value - second.value
+    if difference == 0 or not (first.share and second.share):
+        return Comparison(difference, (difference, difference), 1.0 if difference == 0 else 0.0)
+    n, m = len(first.moves()[0]), len(second.moves()[0])
+    (low, high), (other_low, other_high) = first.interval(), second.interval()
+    below = math.hypot(first.value - low, other_high - second.value)
+    above = math.hypot(high - first.value, second.value - other_low)
+    common = (n * first.value + m * second.value) / (n + m)
+    deviation = math.sqrt(common * (1 - common) * (1 / n + 1 / m))
+    p_value = math.erfc(abs(difference) / deviation / math.sqrt(2))
+    return Comparison(difference, (difference - below, difference + above), p_value)
 
 
 def interval(
@@ -153,4 +177,5 @@ def share_interval(share: float, n: float, z: float = 1.959964) -> tuple[float, 
     """
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # A share of 0 or 1 is a bound itself, but for the last digit.
+    return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))

@@ -36,17 +36,23 @@ def clipped_coverage(found: Neighbourhoods) -> Estimate:
     """Clipped coverage in [0, 1] (arXiv:2507.01761)."""
     n, m = len(found.held), len(found.balls)
     shares = np.minimum(found.held / found.k, 1)
-    value = calibrated(shares.mean(), n, m, found.k)
+    value = float(np.clip(calibrated(shares.mean(), n, m, found.k), 0, 1))
     apart = None
     if found.parts:
         parts = found.parts["clipped_coverage"]
         apart = halves.differences(calibrated(parts, n // 2, m // 2, found.k))
-    return Estimate(float(value), halves=apart, bounds=(0, 1))
+    return Estimate(value, halves=apart, bounds=(0, 1))
 
 
 def calibrated(mean: Array, n: int, m: int, k: int) -> Array:
-    """Which share of m samples must be good for this mean of min(held, k) / k."""
-    return np.interp(mean, expected_share(n, m, k), np.arange(m + 1) / m)
+    """Which share of m samples must be good for this mean of min(held, k) / k.
+
+    More than all of them, on the last step's line, for a mean that even m good samples have seldom:
+    halves that clipped there would look alike.
+    """
+    expected, good = expected_share(n, m, k), np.arange(m + 1) / m
+    beyond = (mean - expected[-1]) * (good[-1] - good[-2]) / (expected[-1] - expected[-2])
+    return np.interp(mean, expected, good) + np.maximum(beyond, 0)
 
 
 def expected_share(n: int, m: int, k: int) -> Array:

@@ -30,7 +30,7 @@ import torch
 from imggen.metrics import halves
 from imggen.metrics.arrays import Array, check_features
 from imggen.metrics.bootstrap import Estimate, share_of
-from imggen.metrics.neighbours import DOUBT, Index, Points, exact_pairs, fast_block
+from imggen.metrics.distances import Index, both_points, exact_pairs, fast_block, unsure_rows
 
 BLOCK = 500
 CANDIDATES = 4
@@ -49,26 +49,24 @@ def nearest(points: Array, reference: Array, k: int = 1) -> tuple[Array, Index]:
     reference, points = check_features(reference, points, least=1)
     if len(reference) < k:
         raise ValueError(f"{k} nearest neighbours were asked for among {len(reference)} samples.")
-    centre = reference.mean(axis=0, dtype=np.float64)
-    p, q = Points(points, centre), Points(reference, centre)
+    q, p = both_points(reference, points)
     kept = min(len(q), k + CANDIDATES)
     found = [
         fast_block(p, slice(i, i + BLOCK), q).topk(kept, dim=1, largest=False).indices
         for i in range(0, len(p), BLOCK)
     ]
-    names = torch.cat(found).numpy()
-    own = np.repeat(np.arange(len(p)), kept)
-    exact = exact_pairs(points, own, reference, names.ravel()).reshape(len(p), kept)
-    order = np.argsort(exact, axis=1, kind="stable")[:, :k]
+    names, own = torch.cat(found).numpy(), np.arange(len(p))
+    exact = exact_pairs(p, np.repeat(own, kept), q, names.ravel()).reshape(len(p), kept)
+    order = np.argsort(exact, axis=1, kind="stable")
+    last = names[own, order[:, -1]], exact[own, order[:, -1]]
+    order = order[:, :k]
     squared, chosen = np.take_along_axis(exact, order, 1), np.take_along_axis(names, order, 1)
     # Where float32 can't tell the candidates from the rest, all distances are taken in float64.
-    margin = 2 * DOUBT * (p.norms + q.norms.max()).numpy()
-    unsure = (exact.max(axis=1) - squared[:, -1] <= margin) & (squared[:, -1] > 0)
-    for i in np.flatnonzero(unsure) if kept < len(q) else ():
-        every = exact_pairs(points, np.full(len(q), i), reference, np.arange(len(q)))
+    for i in unsure_rows(p, q, squared[:, -1], *last) if kept < len(q) else ():
+        every = exact_pairs(p, np.full(len(q), i), q, np.arange(len(q)))
         chosen[i] = np.argsort(every, kind="stable")[:k]
         squared[i] = every[chosen[i]]
-    return np.sqrt(squared), chosen
+    return np.sqrt(squared) * p.scale, chosen
 
 
 Near = tuple[Array, Index]
@@ -140,10 +138,15 @@ def data_copying(
     Its standard deviation is then 1 / sqrt(cells) for cells of equal weight, not 1. `near` is what
     `nearest` found for the generated and for the held-out samples, if it is known already.
 
-    Raises: ValueError when no cell holds enough samples, for NaN, or unequal dimensions.
+    Raises: ValueError when no cell holds enough samples, for fewer training samples than cells, for
+    NaN, or unequal dimensions.
     """
     from sklearn.cluster import KMeans
 
+    train, fake = check_features(train, fake, least=1)
+    train, held_out = check_features(train, held_out, least=1)
+    if len(train) < cells:
+        raise ValueError(f"{len(train)} training samples don't make {cells} cells.")
     model = KMeans(cells, n_init=3, random_state=seed).fit(train.astype(np.float64))
     at_fake, at_held = (model.predict(x.astype(np.float64)) for x in (fake, held_out))
     both = near or (nearest(fake, train), nearest(held_out, train))

@@ -68,7 +68,8 @@ def assign(real: Array, fake: Array, clusters: int, seed: int) -> tuple[Array, A
 def prd(real: Array, fake: Array, clusters: int = CLUSTERS, runs: int = RUNS, seed: int = 0) -> PRD:
     """Precision-recall curve of features (n, d) and (m, d), a mean over seeded clusterings.
 
-    The summaries' half differences take the clusters as they are.
+    The summaries are means of each run's best F, at the slope where that run has it; their half
+    differences take the clusters as they are. Of unequal sets the larger one decides the clusters.
 
     Raises: ValueError for fewer samples than clusters, NaN, or unequal dimensions.
     """
@@ -84,7 +85,7 @@ def prd(real: Array, fake: Array, clusters: int = CLUSTERS, runs: int = RUNS, se
         parts.append([best_f(p_halves, q_halves, beta) for beta in (LARGE_BETA, 1 / LARGE_BETA)])
     precision, recall = np.mean(curves, axis=0)
     f8, f1_8 = (
-        Estimate(float(value), halves=halves.differences(part))
+        Estimate(float(value), halves=halves.differences(part), bounds=(0, 1))
         for value, part in zip(np.mean(values, axis=0), np.mean(parts, axis=0), strict=True)
     )
     return PRD(precision, recall, f8, f1_8)
