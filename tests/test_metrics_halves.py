@@ -92,3 +92,75 @@ def test_an_effective_number_widens_wilsons_interval():
     assert wide[1] - wide[0] == pytest.approx(2 * (high - low), rel=0.05)
     full = bootstrap.Estimate(1.0, fake=np.zeros(400), share=True, halves=0 * same)
     assert full.interval()[1] == 1 and 0.98 < full.interval()[0] < 1
+
+
+def test_no_share_leaves_its_interval():
+    """Rounding once put the bounds of 0 and 1 on their wrong side."""
+    for n in range(1, 700):
+        for z in (1.959964, halves.quantile(0.95)):
+            assert bootstrap.share_interval(0.0, n, z)[0] == 0
+            assert bootstrap.share_interval(1.0, n, z)[1] == 1
+
+
+def test_none_of_five_and_five_of_five_differ_as_far_as_five_can_tell():
+    all_of, none_of = (
+        bootstrap.Estimate(share, fake=np.zeros(5), share=True) for share in (1.0, 0.0)
+    )
+    found = bootstrap.compare(all_of, none_of)
+    assert 0.001 < found.p_value < 0.01 and found.interval[0] < 0.6
+    with pytest.raises(ValueError, match="no influences and no halves"):
+        bootstrap.Estimate(0.5).interval()
+    with pytest.raises(ValueError, match="compares only with one of its kind"):
+        bootstrap.compare(bootstrap.Estimate(0.5), all_of)
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e-6, 1e8, 1e25])
+def test_no_scale_of_features_changes_a_neighbour(scale):
+    real, fake = sets("spread")
+    one, other = neighbourhoods(real, fake), neighbourhoods(scale * real, scale * fake)
+    for name in ("precision", "recall", "density", "coverage"):
+        assert getattr(one, name) == getattr(other, name)
+        np.testing.assert_allclose(one.parts[name], other.parts[name], atol=0.02)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.longdouble, np.int32])
+def test_every_kind_of_number_is_taken(kind):
+    real, fake = (np.round(20 * x) for x in sets("spread"))
+    expected = neighbourhoods(real, fake)
+    found = neighbourhoods(real.astype(kind), fake.astype(kind))
+    assert (found.precision, found.recall) == (expected.precision, expected.recall)
+
+
+def test_tight_clusters_far_apart_have_the_halves_that_they_should():
+    """Their float32 distances are noise; those of copies are 0, not about 0."""
+    generator = np.random.default_rng(0)
+    angles = generator.integers(0, 8, (2, 400)) * np.pi / 4
+    real, fake = (
+        30 * np.stack([np.cos(a), np.sin(a)], 1) + 0.01 * generator.normal(size=(400, 2))
+        for a in angles
+    )
+    for x, y in ((real, fake), (np.repeat(real[:10], 40, axis=0), fake)):
+        found = neighbourhoods(x, y)
+        in_real, in_fake = halves.cuts(400, 0)[0], halves.cuts(400, 1)[0]
+        part = neighbourhoods(x[in_real], y[in_fake], intervals=False)
+        for name in ("precision", "recall", "density", "coverage"):
+            assert found.parts[name][0, 0] == pytest.approx(getattr(part, name), abs=0.01), name
+
+
+def test_a_diverged_sample_does_not_slow_the_search(monkeypatch):
+    """One sample a thousand times too large: counted by the pairs that are taken in float64."""
+    generator = np.random.default_rng(0)
+    real, fake = generator.normal(size=(2, 600, 20))
+    pairs = []
+    plain = neighbourhoods.__globals__["exact_pairs"]
+    for module in ("neighbours", "distances"):
+        monkeypatch.setattr(
+            f"imggen.metrics.{module}.exact_pairs",
+            lambda a, i, b, j: pairs.append(len(i)) or plain(a, i, b, j),
+        )
+    neighbourhoods(real, fake)
+    before = sum(pairs)
+    pairs.clear()
+    fake[7] *= 1000
+    neighbourhoods(real, fake)
+    assert sum(pairs) < 1.5 * before + 5000
