@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -61,42 +62,47 @@ def evaluate(
 
     Raises: UserError for sets that can't be compared.
     """
-    others = [given for given in (fake, train, against) if given is not None]
     if 0 < n < LEAST:
         raise UserError(f"--n is {n}: scores need {LEAST} samples or more.")
+    others = [given for given in (fake, train, against) if given is not None]
     extractor = check(real, others, features, weights, utility)
     size = min([len(given) for given in (real, *others)] + [n or sys.maxsize])
     held_out = extract(extractor, real, size, seed, "real", cache)
-    generated = extract(extractor, fake, size, seed, "generated")
-    found, floor, seen = measure(held_out, generated), None, None
-    found |= by_images(real, fake, size, seed, utility)
-    result: dict[str, Any] = {"real": held_out.source, "fake": generated.source}
-    if train is not None:
-        seen = extract(extractor, train, len(train), seed, "training", cache)
+    seen = None if train is None else extract(extractor, train, len(train), seed, "training", cache)
+    near = None if seen is None else search_training(held_out, seen)
+
+    def scored(given: AnySet, role: str, teach: bool) -> tuple[Features, Found]:
+        made = extract(extractor, given, size, seed, role)
+        found = measure(held_out, made) | by_images(real, given, size, seed, teach)
+        if seen is not None and near is not None:
+            found |= measure_copies(made, held_out, seen, near)
+        return made, found
+
+    generated, found = scored(fake, "generated", utility)
+    result: dict[str, Any] = {"metrics": {}, "real": held_out.source, "fake": generated.source}
+    floor = None
+    if train is not None and seen is not None and near is not None:
         part = seen.subset(choose(train.hashes, size, seed, among_sorted=True).numpy())
-        near = search_training(held_out, seen)
         floor = measure(held_out, part) | measure_copies_of_real(held_out, seen, near)
         teachable = not isinstance(train, GivenFeatures) and train.labels is not None
         floor |= by_images(real, train, size, seed, utility and teachable)
-        found |= measure_copies(generated, held_out, seen, near)
-        result |= {"floor": {**seen.source, "n": size}, "train": seen.source}
-    result["metrics"] = entries(found, floor)
+        content = hashlib.sha256(b"".join(part.hashes)).hexdigest()
+        floor_source = {**seen.source, "n": size, "sha256": content}
+        result |= {"floor": floor_source, "train": seen.source}
     if against is not None:
-        second = extract(extractor, against, size, seed, "second")
-        rival = measure(held_out, second) | by_images(real, against, size, seed, False)
-        if seen is not None:
-            rival |= measure_copies(second, held_out, seen, near)
+        second, rival = scored(against, "second", False)
         result["against"] = {**second.source, "metrics": entries(rival)}
         result["comparison"] = comparisons(found, rival, floor)
-    result["features"] = (
-        extractor.describe() if extractor else {"name": "given", "dim": held_out.values.shape[1]}
-    )
-    result["protocol"] = protocol(size, seed)
-    result["warnings"] = [
-        *warnings_for(size, real, fake, extractor, held_out.values.shape[1]),
-        *twins(held_out, generated),
-    ]
-    return {"metrics": result.pop("metrics"), **result}
+    dim = held_out.values.shape[1]
+    about = extractor.describe() if extractor else {"name": "given", "dim": dim}
+    warnings = warnings_for(size, real, fake, extractor, dim) + twins(held_out, generated)
+    return {
+        **result,
+        "metrics": entries(found, floor),
+        "features": about,
+        "protocol": protocol(size, seed),
+        "warnings": warnings,
+    }
 
 
 def check(
