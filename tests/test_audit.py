@@ -101,7 +101,11 @@ def test_the_published_audit_says_what_the_post_says():
     for metric in ("coverage", "frechet_distance", "class_divergence"):
         assert ladders["imbalance"][metric][-1] == "worse"
     for metric in ("density", "clipped_density"):
-        assert "better" in ladders["dropped"][metric]
+        assert ladders["imbalance"][metric][-1] == "better"
+    assert "better" in ladders["dropped"]["clipped_density"]
+    assert ladders["noise"]["gan_train"][3] == "same" and ladders["blur"]["gan_train"][1] == "worse"
+    coverage = [row["value"] for row in found["ladders"]["unequal"]["metrics"]["coverage"]]
+    assert coverage[0] < 0.05 and coverage[-1] > 0.99
     assert "worse" not in ladders["copies"]["frechet_distance"]
     assert ladders["copies"]["near_copies"][1] == "worse"
     for metric in ("data_copying", "authenticity"):
