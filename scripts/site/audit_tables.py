@@ -58,14 +58,16 @@ def _cell(ladder: dict[str, Any], name: str) -> str:
     if ladder["harms"] == "nothing":
         kind = "same" if verdicts[-1] == "same" else "moves"
         return f'<td class="{kind}">{"–" if kind == "same" else "moves"}</td>'
+    praised = [rung for rung, v in zip(ladder["rungs"], verdicts) if v == "better"]
     if verdicts[-1] == "same":
+        if praised:
+            return f'<td class="lies">“better” {praised[0]:g}</td>'
         return '<td class="same">–</td>'
     first = len(verdicts) - 1
     while first > 1 and verdicts[first - 1] == verdicts[-1]:
         first -= 1
     if verdicts[-1] == "better":
         return f'<td class="lies">“better” {ladder["rungs"][first]:g}</td>'
-    praised = [rung for rung, v in zip(ladder["rungs"], verdicts) if v == "better"]
     note = f"<br><small>“better” {praised[0]:g}</small>" if praised else ""
     return f'<td class="notices">{ladder["rungs"][first]:g}{note}</td>'
 

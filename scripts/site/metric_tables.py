@@ -69,7 +69,8 @@ def results(experiments: list[tuple[str, dict[str, Any], str]]) -> str:
     Rows of unlike reference, number of images, features or code are said not to compare.
     """
     titles = [METRICS[name][0] for name in SHOWN]
-    lines = [f"| experiment | {' | '.join(titles)} | state |", "|---" * (len(SHOWN) + 2) + "|"]
+    lines = ['<div class="compact" markdown>', ""]
+    lines += [f"| experiment | {' | '.join(titles)} | state |", "|---" * (len(SHOWN) + 2) + "|"]
     protocols = set()
     for title, result, badge in experiments:
         real, protocol = result["real"], result["protocol"]
@@ -78,6 +79,7 @@ def results(experiments: list[tuple[str, dict[str, Any], str]]) -> str:
         cells = " | ".join(value_text(name, entries[name]) for name in SHOWN)
         lines.append(f"| {title}<br><small>{against}</small> | {cells} | {badge} |")
         protocols.add((against, result["features"]["sha256"], str(sorted(protocol.items()))))
+    lines += ["", "</div>"]
     if len(protocols) > 1:
         lines += [
             "",
