@@ -13,7 +13,7 @@ from PIL import Image
 from imggen import published
 from imggen.audit import Audit
 from imggen.experiment import Experiment
-from imggen.provenance import differences, source_hash
+from imggen.provenance import differences
 from imggen.status import load_experiments, status
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -167,17 +167,6 @@ def test_status_prints_json_and_exits_with_1_when_something_is_missing(run, tmp_
     done = run("imggen", "status", "--json", "--docs-dir", tmp_path)
     assert done.returncode == 1
     assert {row["state"] for row in json.loads(done.stdout)} == {"missing"}
-
-
-def test_source_hash_ignores_prose_and_sees_code(tmp_path, monkeypatch):
-    def hash_of(text: str) -> str:
-        (tmp_path / "paper.py").write_text(text)
-        monkeypatch.setattr("imggen.provenance._path", lambda name: tmp_path / "paper.py")
-        return source_hash("paper")
-
-    base = hash_of('"""Doc."""\nLR = 1  # comment\n\ndef f():\n    """Doc."""\n    return LR\n')
-    assert base == hash_of('"""Other."""\n\nLR = 1\ndef f():\n    return LR\n')
-    assert base != hash_of("LR = 2\ndef f():\n    return LR\n")
 
 
 def test_differences_name_what_changed():
