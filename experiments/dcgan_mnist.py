@@ -1,8 +1,9 @@
 """DCGAN (Radford et al. 2015) on the 60,000 training images of MNIST."""
 
-from imggen.experiment import DataConfig, Experiment
+from imggen.data.datasets import DataConfig
+from imggen.experiment import Experiment
 from imggen.methods.dcgan import DCGAN, Config
-from imggen.train import TrainConfig
+from imggen.training.config import TrainConfig
 
 experiment = Experiment(
     slug="dcgan-mnist",

@@ -1,6 +1,6 @@
 """Which metric notices what? Real digits, damaged step by step: ten minutes on two cores."""
 
-from imggen.audit import Audit
+from imggen.studies.audit.audit import Audit
 
 experiment = Audit(slug="metric-audit", title="Audit of the metrics on damaged MNIST")
 

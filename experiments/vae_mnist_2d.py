@@ -1,8 +1,9 @@
 """VAE (Kingma and Welling 2013) on MNIST with two latent dimensions, to see the whole manifold."""
 
-from imggen.experiment import DataConfig, Experiment
+from imggen.data.datasets import DataConfig
+from imggen.experiment import Experiment
 from imggen.methods.vae import VAE, Config
-from imggen.train import TrainConfig
+from imggen.training.config import TrainConfig
 
 STEPS = 60_000
 

@@ -9,13 +9,17 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from imggen import evaluate as scoring
-from imggen import export, figures, published, report, sets
-from imggen.command import run_command
-from imggen.errors import UserError
-from imggen.extraction import choose_extractor
-from imggen.files import write_bytes
-from imggen.status import status as published_status
+from imggen.drawing import grids
+from imggen.evaluation import evaluate as scoring
+from imggen.evaluation import report, resolve, scorecard
+from imggen.features import sets
+from imggen.features.extract import choose_extractor
+from imggen.publishing import pictures
+from imggen.publishing.status import status as published_status
+from imggen.runs import restore
+from imggen.system.command import run_command
+from imggen.system.errors import UserError
+from imggen.system.files import write_bytes
 
 COLUMNS = 8
 
@@ -86,13 +90,13 @@ def evaluate(
     if figure is not None and figure.suffix != ".png":
         raise UserError(f"--figure {figure} must end in .png.")
     refuse_negative(seed)
-    real_set = sets.resolve(real, root)
+    real_set = resolve.resolve(real, root)
     wanted = min(len(real_set), n or len(real_set))
     fake_set, rival = (
-        None if text is None else sets.resolve_fake(text, wanted, root, seed, docs_dir)
+        None if text is None else resolve.resolve_fake(text, wanted, root, seed, docs_dir)
         for text in (fake, against)
     )
-    seen = sets.training_split(real, root) if train is None else sets.resolve(train, root)
+    seen = resolve.training_split(real, root) if train is None else resolve.resolve(train, root)
     assert fake_set is not None
     if train is None and seen and (seen.name, seen.split) == (fake_set.name, fake_set.split):
         seen = None  # the training images themselves were asked about
@@ -103,7 +107,7 @@ def evaluate(
         extractor = None
         if not isinstance(real_set, sets.GivenFeatures):
             extractor = choose_extractor(features, real_set, weights)
-        write_bytes(figure, report.picture(result, fake_set, seen, extractor))
+        write_bytes(figure, scorecard.picture(result, fake_set, seen, extractor))
     if json:
         print(_json(result))
     else:
@@ -138,12 +142,12 @@ def sample(
     refuse_negative(seed)
     if out.suffix not in (".png", ".npy"):
         raise UserError(f"--out {out} must end in .png or .npy.")
-    images = published.sample_images(run, n, seed, docs_dir)
+    images = restore.sample_images(run, n, seed, docs_dir)
     if out.suffix == ".png":
-        scale = export.scale_for(images.shape[1])
-        write_bytes(out, figures.png(figures.image_grid(images.pixels, COLUMNS, scale)))
+        scale = pictures.scale_for(images.shape[1])
+        write_bytes(out, grids.png(grids.image_grid(images.pixels, COLUMNS, scale)))
     else:
-        write_bytes(out, figures.npy(images.pixels))
+        write_bytes(out, grids.npy(images.pixels))
     print(f"{n} images of {images.name} in {out}")
     return 0
 

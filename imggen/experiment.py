@@ -11,37 +11,30 @@ from typing import Any, Generic, TypeVar
 import tyro
 from safetensors.torch import save
 
-from imggen import data, distributed, export, published
-from imggen.command import run_command
-from imggen.data import Images
-from imggen.device import device_name
-from imggen.errors import UserError
-from imggen.files import sha256_file, sha256_json, write_bytes
+from imggen.data import datasets
+from imggen.data.datasets import DataConfig
+from imggen.data.images import Images
+from imggen.evaluation.method import score
 from imggen.methods import Shape
-from imggen.nn import n_parameters
-from imggen.provenance import inputs, source_hash
-from imggen.run import RunDir, command_line, git_state, package_versions
-from imggen.scores import score
-from imggen.status import as_json
-from imggen.train import TrainConfig, Trainer
+from imggen.publishing import pictures, publish
+from imggen.runs import places, restore
+from imggen.runs.folder import RunDir
+from imggen.runs.manifest import command_line, git_state, n_parameters, package_versions
+from imggen.runs.provenance import source_hash
+from imggen.runs.settings import as_json, inputs
+from imggen.system import distributed
+from imggen.system.command import run_command
+from imggen.system.device import device_name
+from imggen.system.errors import UserError
+from imggen.system.files import sha256_file, sha256_json, write_bytes
+from imggen.training.config import TrainConfig
+from imggen.training.loop import Trainer
 
 C = TypeVar("C")
 
 
 TRAINED_WITH = ("command", "git", "packages", "device", "world_size")
 """Entries of a manifest that tell of the training, not of a later look at its weights."""
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """Which images to train on."""
-
-    name: str = "digits"
-    """A dataset: digits, mnist, fashion_mnist, kmnist, svhn, cifar10, stacked_mnist or folder."""
-    root: Path | None = None
-    """Folder that holds the files; default $IMGGEN_DATA, else a cache folder of the user."""
-    split: str = "train"
-    """Images to train on: train, test or all. Scores are taken against test."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +91,9 @@ class Experiment:
         if options.from_published:
             self.from_published(options)
             return
-        run = RunDir(options.run_dir or published.repository() / "runs" / self.slug)
+        run = RunDir(options.run_dir or places.repository() / "runs" / self.slug)
         options.train.check()
-        images = data.load(options.data.name, options.data.split, options.data.root)
+        images = datasets.load(options.data.name, options.data.split, options.data.root)
         run.create()
         try:
             manifest, method = self.fit(options, images, run)
@@ -116,8 +109,8 @@ class Experiment:
         """Trains to the end and writes weights and manifest; nothing to train is fine too."""
         identity = self.identity(options, images)
         trainer = Trainer(self.builder(options), images, options.train, run, identity)
-        code = git_state(Path(__file__).parent)  # as it is now, not when the training ends
-        before = trainer.train(export.draw_frame(run))
+        code = git_state()  # as it is now, not when the training ends
+        before = trainer.train(pictures.draw_frame(run))
         method = trainer.ema
         manifest = {**self.manifest(options, images, trainer), "git": code}
         if before == trainer.step and run.manifest.exists():
@@ -190,18 +183,18 @@ class Experiment:
     ) -> None:
         """Figures, metrics and manifest into docs/, or below the run for other settings."""
         of_record = inputs(manifest["config"]) == inputs(as_json(self.config()))
-        default = published.repository() / "docs" if of_record else run.path / "docs"
-        folder = published.assets(options.docs_dir or default) / self.slug
-        test = data.load(options.data.name, "test", options.data.root)
+        default = places.repository() / "docs" if of_record else run.path / "docs"
+        folder = places.assets(options.docs_dir or default) / self.slug
+        test = datasets.load(options.data.name, "test", options.data.root)
         files: dict[str, bytes | None] = {
-            **export.redraw(method, test),
-            "training.gif": export.training_gif(run),
-            "curves.svg": export.curves_svg(method, run, options.train.batch_size),
+            **pictures.redraw(method, test),
+            "training.gif": pictures.training_gif(run),
+            "curves.svg": pictures.curves_svg(method, run, options.train.batch_size),
             run.weights.name: run.weights.read_bytes(),
         }
         metrics = score(self.slug, method, train=images, test=test, log=run.log)
         kept = {name: content for name, content in files.items() if content is not None}
-        export.publish(folder, kept, metrics, manifest)
+        publish.publish(folder, kept, metrics, manifest)
         run.log(f"published in {folder}")
 
     def from_published(self, options: Options[Any]) -> None:
@@ -209,19 +202,19 @@ class Experiment:
 
         Training curves and the training GIF are kept: only a training can make them.
         """
-        folder = published.assets(options.docs_dir) / self.slug
+        folder = places.assets(options.docs_dir) / self.slug
         if not (folder / "manifest.json").exists():
             raise UserError(f"{self.slug} is not published in {folder}: train it first.")
-        method, manifest = published.load(folder)
+        method, manifest = restore.load(folder)
         settings = manifest["config"]["data"]
-        images = data.load(settings["name"], settings["split"], options.data.root)
+        images = datasets.load(settings["name"], settings["split"], options.data.root)
         if images.sha256 != manifest["dataset"]["sha256"]:
             raise UserError(
                 f"{images.name} holds other pixels here than {self.slug} was trained on."
             )
-        test = data.load(settings["name"], "test", options.data.root)
+        test = datasets.load(settings["name"], "test", options.data.root)
         metrics = score(self.slug, method, train=images, test=test, log=print)
-        export.publish(folder, dict(export.redraw(method, test)), metrics, manifest)
+        publish.publish(folder, dict(pictures.redraw(method, test)), metrics, manifest)
         print(f"published again in {folder}")
 
 

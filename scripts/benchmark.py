@@ -30,11 +30,13 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from imggen.data import Images, data_root, load
-from imggen.device import device_name
+from imggen.data.datasets import data_root, load
+from imggen.data.images import Images
 from imggen.methods.dcgan import DCGAN, Config
-from imggen.run import RunDir
-from imggen.train import TrainConfig, Trainer
+from imggen.runs.folder import RunDir
+from imggen.system.device import device_name
+from imggen.training.config import TrainConfig
+from imggen.training.loop import Trainer
 
 BATCH = 128
 WARM_UP_STEPS = 10
@@ -74,8 +76,8 @@ def plain_loop(root: Path, workers: int) -> Iterator[None]:
 
 def our_loop(images: Images, folder: Path, precision: Any) -> Iterator[None]:
     """One step of our loop, with EMA, statistics and checkpoints."""
-    from imggen import checkpoint
-    from imggen.progress import Progress
+    from imggen.training import checkpoint
+    from imggen.training.progress import Progress
 
     config = TrainConfig(steps=10**6, batch_size=BATCH, precision=precision, device="cpu")
     trainer = make_trainer(images, folder, config)

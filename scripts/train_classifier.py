@@ -21,10 +21,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imggen.data import Images, load, read_images
-from imggen.files import write_bytes, write_json
-from imggen.metrics.colournet import ColourNet, half
-from imggen.metrics.lenet import COLOUR, LENET, LeNet
+from imggen.data.datasets import load
+from imggen.data.files import read_images
+from imggen.data.images import Images
+from imggen.features.colournet import ColourNet, half
+from imggen.features.lenet import COLOUR, LENET, LeNet
+from imggen.system.files import write_bytes, write_json
 
 DEGREES, SHIFT, ZOOM = 10.0, 2 / 14, 0.1
 SEED = 0

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imggen import published
-from imggen.audit import Audit
 from imggen.experiment import Experiment
-from imggen.provenance import differences
-from imggen.status import load_experiments, status
+from imggen.publishing.status import load_experiments, status
+from imggen.runs import places
+from imggen.runs.settings import differences
+from imggen.studies.audit.audit import Audit
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 METRICS = {
@@ -136,7 +136,7 @@ def test_published_figures_are_fresh():
 
 def test_published_files_are_small_enough_for_a_page():
     for slug in SLUGS:
-        folder = published.assets(REPOSITORY / "docs") / slug
+        folder = places.assets(REPOSITORY / "docs") / slug
         for file in folder.iterdir():
             limit = {".gif": 1.5e6, ".safetensors": 4e6}.get(file.suffix, 1e6)
             assert file.stat().st_size < limit, file
@@ -154,7 +154,7 @@ def test_status_is_stale_after_a_changed_config_and_says_why(tmp_path, run):
 
 def test_status_sees_a_tampered_file_and_a_missing_one(finished, tmp_path):
     shutil.copytree(REPOSITORY / "docs" / "assets", tmp_path / "docs" / "assets")
-    folder = published.assets(tmp_path / "docs")
+    folder = places.assets(tmp_path / "docs")
     with open(folder / "dcgan-mnist" / "samples.png", "ab") as file:
         file.write(b"x")
     shutil.rmtree(folder / "vae-mnist-2d")
@@ -244,7 +244,7 @@ def test_bad_input_of_sample_is_one_sentence(finished, run, tmp_path):
 
 def test_redrawing_from_the_published_weights_gives_the_same_figures(finished, run, tmp_path):
     shutil.copytree(finished / "docs", tmp_path / "docs")
-    folder = published.assets(tmp_path / "docs") / "dcgan-mnist"
+    folder = places.assets(tmp_path / "docs") / "dcgan-mnist"
     before = json.loads((folder / "manifest.json").read_text())["files"]
     done = run("experiments/dcgan_mnist.py", "--from-published", "--docs-dir", tmp_path / "docs")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -108,7 +108,7 @@ def test_the_french_report_says_that_it_is_french(site):
 def test_numbers_on_the_page_are_those_of_the_file(site):
     import json
 
-    from imggen.report import number
+    from imggen.evaluation.report import number
 
     folder = REPOSITORY / "docs" / "assets" / "experiments" / "dcgan-mnist"
     metrics = json.loads((folder / "metrics.json").read_text())["metrics"]

@@ -53,7 +53,7 @@ from torch.nn import functional as F
 from torch.optim import Adam
 
 from imggen.methods import Batch, Minimize, Shape
-from imggen.nn import flat_size, mlp, to_unit
+from imggen.nn.blocks import flat_size, mlp, to_unit
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from imggen.metrics.arrays import Array, check_one
-from imggen.metrics.bootstrap import Estimate
+from imggen.metrics.certainty.estimate import Estimate
 
 
 def divergences(logits: Array) -> Array:

@@ -18,9 +18,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betaln, gammaln
 
-from imggen.metrics import halves
 from imggen.metrics.arrays import Array
-from imggen.metrics.bootstrap import Estimate
+from imggen.metrics.certainty import halves
+from imggen.metrics.certainty.estimate import Estimate
 from imggen.metrics.neighbours import Neighbourhoods
 
 

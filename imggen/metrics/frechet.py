@@ -21,7 +21,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from imggen.metrics.arrays import Array, check_features, double_blocks
-from imggen.metrics.bootstrap import Estimate
+from imggen.metrics.certainty.estimate import Estimate
 
 PARTS = (1, 2, 3, 4)
 """Into how many parts `frechet_infinity` cuts the samples, for its values at smaller n."""

@@ -27,9 +27,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from imggen.metrics import halves
 from imggen.metrics.arrays import Array, check_features
-from imggen.metrics.bootstrap import Estimate, share_of
+from imggen.metrics.certainty import halves
+from imggen.metrics.certainty.estimate import Estimate, share_of
 from imggen.metrics.distances import Index, both_points, exact_pairs, fast_block, unsure_rows
 
 BLOCK = 500

@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from imggen.metrics import halves
 from imggen.metrics.arrays import Array
-from imggen.metrics.bootstrap import Estimate, mean_of, share_of
+from imggen.metrics.certainty import halves
+from imggen.metrics.certainty.estimate import Estimate, mean_of, share_of
 
 STACKED_MODES = 1000
 

@@ -24,10 +24,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from imggen.metrics import halves
 from imggen.metrics.arrays import Array, check_features
-from imggen.metrics.ball_halves import BallHalves, Side, listed_for, median_radius
-from imggen.metrics.bootstrap import Estimate, mean_of, share_of
+from imggen.metrics.certainty import halves
+from imggen.metrics.certainty.ball_halves import BallHalves, Side, listed_for, median_radius
+from imggen.metrics.certainty.estimate import Estimate, mean_of, share_of
 from imggen.metrics.distances import (
     DOUBT,
     Index,

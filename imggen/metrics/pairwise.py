@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 from imggen.metrics.arrays import Array, check_features, double_blocks
-from imggen.metrics.bootstrap import Estimate
+from imggen.metrics.certainty.estimate import Estimate
 
 
 def mean_squared_distance(features: Array) -> tuple[float, Array]:

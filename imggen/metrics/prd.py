@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from imggen.metrics import halves
 from imggen.metrics.arrays import Array, check_features
-from imggen.metrics.bootstrap import Estimate
+from imggen.metrics.certainty import halves
+from imggen.metrics.certainty.estimate import Estimate
 
 CLUSTERS, RUNS, ANGLES = 20, 10, 1001
 LARGE_BETA = 8.0

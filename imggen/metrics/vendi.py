@@ -20,7 +20,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from imggen.metrics.arrays import Array, check_one, double_blocks
-from imggen.metrics.bootstrap import Estimate
+from imggen.metrics.certainty.estimate import Estimate
 
 NEGLIGIBLE = 1e-12
 """Eigenvalues below are rounding errors; they add less than 3e-11 each to the entropy."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imggen.report import number
+from imggen.evaluation.report import number
 
 METRICS = {
     "frechet_distance": ("Fréchet distance", "coherence and variety"),

@@ -16,10 +16,10 @@ import audit_tables
 import metric_tables
 from metric_tables import METRICS, value_text
 
-from imggen.files import sha256_file
-from imggen.measures import CORE
-from imggen.measures import METRICS as CATALOGUE
-from imggen.status import status
+from imggen.evaluation.catalogue import CORE
+from imggen.evaluation.catalogue import METRICS as CATALOGUE
+from imggen.publishing.status import status
+from imggen.system.files import sha256_file
 
 DOWNLOADS = {"metrics": "metrics.json", "numbers": "audit.json", "weights": "weights.safetensors"}
 FIGURES = {

@@ -1,0 +1,1 @@
+"""Images by name, in memory or on disk."""

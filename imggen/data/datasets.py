@@ -1,0 +1,187 @@
+"""Datasets as one uint8 tensor in memory."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import pickle
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from imggen.data.files import read_images
+from imggen.data.images import Images, concatenate
+from imggen.system.errors import UserError
+
+DOWNLOAD_TIMEOUT_SECONDS = 20
+SPLITS = ("train", "test", "all")
+DIGITS_TEST = 360
+"""The last 360 of scikit-learn's 1,797 digits are the test split (its own order, 20 %)."""
+
+
+def data_root(root: Path | None = None) -> Path:
+    """The folder that holds datasets: the argument, else $IMGGEN_DATA, else the user's cache."""
+    if root is not None:
+        return Path(root).expanduser()
+    if os.environ.get("IMGGEN_DATA"):
+        return Path(os.environ["IMGGEN_DATA"]).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "imggen"
+
+
+def load(name: str, split: str = "train", root: Path | None = None) -> Images:
+    """A split of a dataset by name; `all` is train followed by test.
+
+    Raises: UserError for an unknown name or split, and for missing or damaged files.
+    """
+    if name not in DATASETS:
+        close = difflib.get_close_matches(name, DATASETS, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise UserError(f"Unknown dataset {name!r}: choose one of {', '.join(DATASETS)}.{hint}")
+    if split not in SPLITS:
+        raise UserError(f"Unknown split {split!r} of {name}: choose train, test or all.")
+    if name == "folder":
+        if root is None:
+            raise UserError("The dataset 'folder' needs its path: give it with --data.root DIR.")
+        return _folder_split(Path(root), split)
+    if split == "all":
+        return concatenate(load(name, "train", root), load(name, "test", root))
+    return DATASETS[name](data_root(root), split)
+
+
+def _folder_split(path: Path, split: str) -> Images:
+    """A split of the user's own images: path/train and path/test where these exist.
+
+    Else a tenth of the images, drawn by the hashes of their pixels, is held out as the test split.
+
+    Raises: UserError when only one of the two folders is there.
+    """
+    has = {name: (path / name).is_dir() for name in ("train", "test")}
+    if split == "all" or all(has.values()):
+        return read_images(path, split)
+    if any(has.values()):
+        missing = next(name for name, there in has.items() if not there)
+        raise UserError(f"{path} has no sub-folder {missing}: make train and test, or neither.")
+    images = read_images(path, split)
+    digests = [hashlib.sha256(row.data).digest() for row in images.pixels.flatten(1).numpy()]
+    held_out = torch.tensor([digest[0] < 26 for digest in digests])
+    return images.subset(held_out if split == "test" else ~held_out)
+
+
+def digits(root: Path, split: str) -> Images:
+    """1,797 hand-written digits of 8x8 pixels (UCI, in scikit-learn): 0..16 scaled to 0..255."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    part = slice(None, -DIGITS_TEST) if split == "train" else slice(-DIGITS_TEST, None)
+    pixels = np.rint(bunch.images[part] * (255 / 16)).astype(np.uint8)
+    labels = torch.from_numpy(bunch.target[part].astype(np.int64))
+    return Images("digits", split, torch.from_numpy(pixels)[:, None], labels, _names("0123456789"))
+
+
+def _names(values: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(str(value) for value in values)
+
+
+def stacked_mnist(root: Path, split: str) -> Images:
+    """Three MNIST digits of the same split, drawn at random, as the channels of one colour image.
+
+    As many images as the split has digits, drawn once for all; labels 0 to 999 are the number that
+    the channels spell: 1,000 modes to count (Lin et al. 2018, arXiv:1712.04086, section 4.2).
+    """
+    single = load("mnist", split, root)
+    assert single.labels is not None
+    drawn = np.random.default_rng(SPLITS.index(split)).integers(0, len(single), (len(single), 3))
+    index = torch.from_numpy(drawn)
+    labels = single.labels[index] @ torch.tensor([100, 10, 1])
+    names = _names(f"{number:03}" for number in range(1000))
+    return Images("stacked_mnist", split, single.pixels[index, 0], labels, names)
+
+
+def _torchvision(name: str, class_name: str) -> Callable[[Path, str], Images]:
+    """A loader through torchvision's class, in its own layout below the root."""
+
+    def loader(root: Path, split: str) -> Images:
+        from torchvision import datasets
+
+        arguments = {"split": split} if class_name == "SVHN" else {"train": split == "train"}
+        kind = getattr(datasets, class_name)
+        dataset = _open_or_download(name, kind, root, arguments)
+        pixels = torch.as_tensor(dataset.data)
+        labels = torch.as_tensor(dataset.labels if class_name == "SVHN" else dataset.targets)
+        if pixels.ndim == 3:
+            pixels = pixels[:, None]
+        elif class_name == "CIFAR10":
+            pixels = pixels.permute(0, 3, 1, 2)
+        if len(pixels) != len(labels):
+            raise UserError(f"{name} in {root} has {len(pixels)} images and {len(labels)} labels.")
+        classes = _names(getattr(dataset, "classes", range(10)))
+        return Images(name, split, pixels.contiguous(), labels.to(torch.int64), classes)
+
+    loader.__doc__ = f"torchvision.datasets.{class_name} at (root, split)."
+    return loader
+
+
+def _open_or_download(name: str, kind: Any, root: Path, arguments: dict[str, Any]) -> Any:
+    damaged = (ValueError, EOFError, AssertionError, KeyError, pickle.UnpicklingError, TypeError)
+    try:
+        return kind(root, download=False, **arguments)
+    except RuntimeError as error:
+        if "not found" not in str(error):  # torchvision's words for missing files
+            raise _corrupt(name, root, error) from error
+        reason: Exception = error
+    except (OSError, *damaged) as error:
+        raise _corrupt(name, root, error) from error
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_SECONDS)
+    try:
+        return kind(root, download=True, **arguments)
+    except (OSError, RuntimeError) as error:
+        reason = error
+    except damaged as error:
+        raise _corrupt(name, root, error) from error
+    finally:
+        socket.setdefaulttimeout(timeout)
+    raise UserError(
+        f"{name} is not (or not whole) in {root} and torchvision could not download it "
+        f"({' '.join(str(reason).split())}): put its files there in torchvision's layout, or name "
+        "another folder with IMGGEN_DATA, or with --root (imggen) or --data.root (experiments); "
+        "--data.name digits needs no download."
+    ) from reason
+
+
+def _corrupt(name: str, root: Path, error: Exception) -> UserError:
+    return UserError(
+        f"The files of {name} in {root} are truncated or corrupt ({' '.join(str(error).split())}): "
+        "delete them to have them downloaded again, or copy whole ones there."
+    )
+
+
+DATASETS: dict[str, Callable[[Path, str], Images]] = {
+    "digits": digits,
+    "mnist": _torchvision("mnist", "MNIST"),
+    "fashion_mnist": _torchvision("fashion_mnist", "FashionMNIST"),
+    "kmnist": _torchvision("kmnist", "KMNIST"),
+    "svhn": _torchvision("svhn", "SVHN"),
+    "cifar10": _torchvision("cifar10", "CIFAR10"),
+    "stacked_mnist": stacked_mnist,
+    "folder": read_images,
+}
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which images to train on."""
+
+    name: str = "digits"
+    """A dataset: digits, mnist, fashion_mnist, kmnist, svhn, cifar10, stacked_mnist or folder."""
+    root: Path | None = None
+    """Folder that holds the files; default $IMGGEN_DATA, else a cache folder of the user."""
+    split: str = "train"
+    """Images to train on: train, test or all. Scores are taken against test."""

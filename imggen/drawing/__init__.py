@@ -1,0 +1,1 @@
+"""Numbers and tensors to PNG, GIF and SVG; knows no model."""

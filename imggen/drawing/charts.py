@@ -1,0 +1,86 @@
+"""Charts of numbers, legible on light and dark pages. Knows no model."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Values = npt.NDArray[np.float64]
+    Pixels = npt.NDArray[np.uint8]
+
+# Mid-tones with at least 3:1 contrast on both a white and a near-black page.
+COLOURS = ("#3d7ff0", "#d9622b", "#1f9d6b", "#b0559f", "#8f7a12")
+INK = "#7b8190"
+
+
+@contextlib.contextmanager
+def drawing(width: float, height: float) -> Iterator[tuple[Any, io.BytesIO]]:
+    """An empty figure of `width` x `height` inches, and where to save it.
+
+    It draws no background, so that the page's own shows through.
+    """
+    # matplotlib takes 0.3 s to import: only those who draw charts pay for it.
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    style: Any = {
+        "svg.hashsalt": "imggen",
+        "svg.fonttype": "path",
+        "font.size": 11,
+        "text.color": INK,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+    with plt.rc_context(style):
+        figure = plt.figure(figsize=(width, height), layout="constrained")
+        try:
+            yield figure, io.BytesIO()
+        finally:
+            plt.close(figure)
+
+
+def svg(figure: Any, buffer: io.BytesIO) -> bytes:
+    """The figure as SVG; the same figure gives the same bytes."""
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def curves(
+    rows: Sequence[dict[str, float]], panels: Mapping[str, Sequence[str]], batch: int
+) -> bytes:
+    """SVG of training statistics against images seen.
+
+    `panels` maps a y-axis label to the statistics drawn in it.
+    """
+    with drawing(4.6 * len(panels), 3.2) as (figure, buffer):
+        axes = figure.subplots(1, len(panels), squeeze=False)
+        seen = [row["step"] * batch / 1e6 for row in rows]
+        for axis, (label, names) in zip(axes[0], panels.items(), strict=True):
+            for name, colour in zip(names, COLOURS, strict=False):
+                values = np.array([row[name] for row in rows])
+                axis.plot(seen, values, color=colour, alpha=0.25, linewidth=0.8)
+                axis.plot(seen, smooth(values), color=colour, linewidth=1.8, label=name)
+            axis.set(xlabel="million images seen", ylabel=label)
+            axis.grid(color=INK, alpha=0.2, linewidth=0.6)
+            axis.legend(frameon=False, labelcolor=INK)
+        return svg(figure, buffer)
+
+
+def smooth(values: Values) -> Values:
+    """Centred moving mean over about a fortieth of the curve."""
+    half = max(1, len(values) // 80)
+    padded = np.pad(values, half, mode="edge")
+    return np.convolve(padded, np.full(2 * half + 1, 1 / (2 * half + 1)), mode="valid")

@@ -1,0 +1,1 @@
+"""Two sets of images become every number, with what it means."""

@@ -1,0 +1,31 @@
+"""Building blocks that two or more papers use."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "softplus": nn.Softplus,
+    "silu": nn.SiLU,
+}
+
+
+def mlp(sizes: tuple[int, ...], activation: str) -> nn.Sequential:
+    """Fully connected layers of these sizes, with the activation after all but the last."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers[:-1])
+
+
+def flat_size(shape: tuple[int, int, int]) -> int:
+    """Number of values in one image of shape (C, H, W)."""
+    channels, height, width = shape
+    return channels * height * width
+
+
+def to_unit(x: Tensor) -> Tensor:
+    """Maps pixels in [-1, 1] to [0, 1]."""
+    return (x + 1) / 2

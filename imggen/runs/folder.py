@@ -1,0 +1,80 @@
+"""A run directory: what was asked, what happened, and what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from imggen.system.errors import UserError
+from imggen.system.files import read_json, write_bytes, write_json
+
+
+class RunDir:
+    """The files of a run: manifest, statistics, checkpoints, weights, log and frames."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest = path / "manifest.json"
+        self.stats = path / "stats.jsonl"
+        self.weights = path / "weights.safetensors"
+        self.frames = path / "frames"
+        self.log_file = path / "log.txt"
+
+    def create(self) -> None:
+        """Makes the folders.
+
+        Raises: UserError when the path is a file or not writable.
+        """
+        try:
+            self.frames.mkdir(parents=True, exist_ok=True)
+            probe = self.path / f".writable-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UserError(
+                f"Can't write to the run directory {self.path} ({error.strerror}): choose another "
+                "one with --run-dir."
+            ) from error
+
+    def log(self, line: str) -> None:
+        """Prints a line and appends it to log.txt."""
+        print(line, flush=True)
+        with open(self.log_file, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def append_stats(self, row: dict[str, float]) -> None:
+        """Appends one JSON line to stats.jsonl."""
+        with open(self.stats, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def read_stats(self) -> list[dict[str, float]]:
+        """The rows of stats.jsonl; a last line cut by a crash is left out."""
+        rows = []
+        if self.stats.exists():
+            for line in self.stats.read_text(encoding="utf-8").splitlines():
+                try:
+                    rows.append(json.loads(line))
+                except json.JSONDecodeError:
+                    break
+        return rows
+
+    def rewind(self, step: int) -> None:
+        """Forgets rows and frames after `step`: they will be made again, the same."""
+        rows = [row for row in self.read_stats() if row["step"] <= step]
+        write_bytes(self.stats, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        for frame in self.frames.glob("step-*.png"):
+            if int(frame.stem.removeprefix("step-")) > step:
+                frame.unlink()
+
+    def read_manifest(self) -> dict[str, Any]:
+        """manifest.json.
+
+        Raises: UserError when it is missing or not JSON.
+        """
+        return read_json(self.manifest)
+
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        """Writes manifest.json atomically."""
+        write_json(self.manifest, manifest)

@@ -1,0 +1,61 @@
+"""What a manifest says of the code, the machine and the command."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from imggen.runs.places import repository
+
+PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "imageio", "safetensors")
+
+
+def git_state() -> dict[str, Any]:
+    """Commit of the checkout, and whether its package or experiments differ from it.
+
+    Both are None outside git.
+    """
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(repository()), *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        return {
+            "commit": git("rev-parse", "HEAD"),
+            "dirty": bool(git("status", "--porcelain", "--", "imggen", "experiments")),
+        }
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+
+
+def package_versions() -> dict[str, str]:
+    """Installed versions of the packages that numbers depend on."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def command_line() -> str:
+    """The command of this process, as one can type it again from the repository's root."""
+    program = Path(sys.argv[0])
+    root = repository().resolve()
+    if program.resolve().is_relative_to(root):
+        program = program.resolve().relative_to(root)
+    return shlex.join(["python", str(program), *sys.argv[1:]])
+
+
+def n_parameters(module: nn.Module) -> int:
+    """Number of trainable scalars."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -1,0 +1,1 @@
+"""Questions answered on real data and published like a run."""

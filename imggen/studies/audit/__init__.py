@@ -1,0 +1,1 @@
+"""The audit of the metrics: damage real digits, see which metric notices."""

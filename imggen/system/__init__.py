@@ -1,0 +1,1 @@
+"""Files, devices, processes, signals, seeds, exit codes; knows no image."""

@@ -1,0 +1,252 @@
+"""The only training loop.
+
+Step t is a pure function of (weights, optimizer state, seed, t, world size): the batch indexes a
+permutation seeded by (seed, epoch), and torch's generator is seeded by (seed, t, rank) before each
+step. So a run that was killed anywhere and started again ends with the same bits.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from imggen.data.images import Images, normalise
+from imggen.methods import Batch, Shape
+from imggen.runs.folder import RunDir
+from imggen.system import distributed
+from imggen.system.device import choose_device, device_name, keep_freed_memory
+from imggen.system.errors import Interrupted, UserError
+from imggen.system.seeds import derive_seed
+from imggen.system.signals import StopSignals
+from imggen.training import checkpoint
+from imggen.training.config import TrainConfig, frame_steps
+from imggen.training.ema import update_ema
+from imggen.training.order import ImageOrder
+from imggen.training.progress import Progress
+
+SYNC_STEPS = 10
+"""Stop signals, losses and checkpoint times are looked at every so many steps."""
+
+
+class Trainer:
+    """A method, its images and everything that changes from one step to the next."""
+
+    def __init__(
+        self,
+        build: Callable[[Shape], Any],
+        images: Images,
+        config: TrainConfig,
+        run: RunDir,
+        identity: dict[str, Any],
+    ) -> None:
+        """`identity` is what a checkpoint must agree with: method, data, and the like."""
+        config.check()
+        self.config, self.run, self.identity = config, run, identity
+        keep_freed_memory()
+        self.device = choose_device(config.device)
+        self.world = distributed.connect(self.device)
+        if self.device.type == "cuda" and self.world.size > 1:
+            self.device = torch.device("cuda", self.world.local_rank)
+        if config.batch_size % self.world.size:
+            raise UserError(
+                f"--train.batch-size {config.batch_size} does not divide by {self.world.size} "
+                "processes: choose a multiple."
+            )
+        torch.manual_seed(derive_seed("weights", config.seed))
+        self.method: Any = build(images.shape)
+        # The averaged copy starts as the same weights; its optimizers are never used.
+        self.ema: Any = copy.deepcopy(self.method).eval().requires_grad_(False)
+        for module in (self.method, self.ema):
+            module.to(self.device, memory_format=torch.channels_last)
+        self.pixels = images.pixels.to(self.device)
+        self.labels = None if images.labels is None else images.labels.to(self.device)
+        self.order = ImageOrder(len(images), config.batch_size, config.seed)
+        self.step, self.wall_seconds = 0, 0.0
+        self.finite = torch.ones((), dtype=torch.bool, device=self.device)
+        self.window: dict[str, Tensor] = {}
+        self.window_steps = 0
+        self.parameters: dict[int, list[Tensor]] = {
+            id(optimizer): [p for group in optimizer.param_groups for p in group["params"]]
+            for optimizer in self.method.optimizers.values()
+        }
+
+    # -- one step ---------------------------------------------------------------------------
+
+    def batch(self, step: int) -> Batch:
+        """This rank's share of the images of step `step`."""
+        share = self.config.batch_size // self.world.size
+        index = self.order(step)[self.world.rank * share : (self.world.rank + 1) * share]
+        index = index.to(self.device)
+        x = normalise(self.pixels[index]).contiguous(memory_format=torch.channels_last)
+        return Batch(x, None if self.labels is None else self.labels[index])
+
+    def minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
+        """One step of `optimizer` on `loss`: moves that optimizer's parameters and no others."""
+        parameters = self.parameters[id(optimizer)]
+        with torch.autocast(self.device.type, enabled=False):
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward(inputs=parameters)
+            distributed.average_gradients(parameters, self.world)
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            norm = nn.utils.get_total_norm(gradients)
+            if self.config.clip_norm is not None:
+                nn.utils.clip_grads_with_norm_(parameters, self.config.clip_norm, norm)
+            self.finite &= loss.detach().isfinite() & norm.isfinite()
+            optimizer.step()
+        # Autocast keeps bf16 copies of the weights: the next forward pass needs the new ones.
+        torch.clear_autocast_cache()
+
+    def advance(self) -> None:
+        """Does step `self.step` and adds its statistics to the window."""
+        torch.manual_seed(derive_seed("noise", self.config.seed, self.step, self.world.rank))
+        bf16 = self.config.precision == "bf16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
+            stats = self.method.training_step(self.batch(self.step), self.step, self.minimize)
+        self.step += 1
+        self.window_steps += 1
+        update_ema(self.ema, self.method, self.ema_decay())
+        for name, value in stats.items():
+            value = value.detach().float()
+            self.window[name] = self.window[name] + value if name in self.window else value
+
+    def ema_decay(self) -> float:
+        """Weight of the old average after the current step; 0 copies the weights."""
+        images = self.step * self.config.batch_size
+        halflife = min(self.config.ema_halflife_images, self.config.ema_rampup * images)
+        return 0.5 ** (self.config.batch_size / halflife) if halflife > 0 else 0.0
+
+    # -- checkpoints --------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on, and what it is the state of."""
+        return {
+            "step": self.step,
+            "identity": self.identity,
+            "method": self.method.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizers": {name: o.state_dict() for name, o in self.method.optimizers.items()},
+            "window": self.window,
+            "window_steps": self.window_steps,
+            "wall_seconds": self.wall_seconds,
+        }
+
+    def resume(self) -> None:
+        """Continues from the newest checkpoint of the run directory, if there is one.
+
+        Raises: UserError when it belongs to other settings, and says which, or is further on.
+        """
+        state = checkpoint.read_latest(self.run.path)
+        if state is not None:
+            checkpoint.refuse_other(state["identity"], self.identity, self.run.path)
+            self.method.load_state_dict(state["method"])
+            self.ema.load_state_dict(state["ema"])
+            for name, optimizer in self.method.optimizers.items():
+                optimizer.load_state_dict(state["optimizers"][name])
+            self.window = {k: v.to(self.device) for k, v in state["window"].items()}
+            # Checkpoints of older versions don't have it.
+            old = state["step"] % self.config.log_steps if self.window else 0
+            self.window_steps = state.get("window_steps", old)
+            self.step, self.wall_seconds = state["step"], state["wall_seconds"]
+            if self.step > self.config.steps:
+                raise UserError(
+                    f"{self.run.path} has already been trained for {self.step} steps: ask for at "
+                    f"least as many with --train.steps, or choose another --run-dir."
+                )
+        if self.world.is_main:
+            self.run.rewind(self.step)
+
+    # -- the loop -------------------------------------------------------------------------------
+
+    def train(self, draw: Callable[[Any, int], None]) -> int:
+        """Trains up to `config.steps`; `draw(ema, step)` is called for each frame.
+
+        Returns: the step at which it began.
+
+        Raises: Interrupted after a stop signal; UserError for a loss that is not finite. Both leave
+        a good checkpoint behind.
+        """
+        self.resume()
+        self.announce()
+        begun, writer = self.step, checkpoint.Writer(self.run.path)
+        frames = frame_steps(self.config)
+        progress = Progress(self.config, self.step, self.world.is_main, self.run)
+        try:
+            with StopSignals().listening() as signals:
+                self._loop(draw, writer, frames, progress, signals)
+            writer.wait()
+        finally:
+            progress.close()
+            writer.close()
+        return begun
+
+    def _loop(
+        self,
+        draw: Callable[[Any, int], None],
+        writer: checkpoint.Writer,
+        frames: set[int],
+        progress: Progress,
+        signals: StopSignals,
+    ) -> None:
+        started = saved = time.monotonic()
+        wall_before = self.wall_seconds
+        if self.step == 0 and 0 in frames and self.world.is_main:
+            draw(self.ema, 0)
+        while self.step < self.config.steps:
+            self.advance()
+            last = self.step == self.config.steps
+            if self.step in frames and self.world.is_main:
+                draw(self.ema, self.step)
+            if self.step % self.config.log_steps == 0 or last:
+                self.wall_seconds = wall_before + time.monotonic() - started
+                self.log(progress)
+            if self.step % SYNC_STEPS and not last:
+                continue
+            due = time.monotonic() - saved >= self.config.checkpoint_seconds
+            stop, due, broken = distributed.any_rank(
+                [signals.name is not None, due, not self.finite.item()], self.device, self.world
+            )
+            if broken:
+                raise self.not_finite()
+            if stop or due or last:
+                self.wall_seconds = wall_before + time.monotonic() - started
+                distributed.broadcast_buffers(self.method, self.world)
+                if self.world.is_main:
+                    writer.save(self.state())
+                saved = time.monotonic()
+            if stop and not last:
+                writer.wait()
+                raise Interrupted(
+                    f"Stopped by {signals.name or 'another process'} at step {self.step} with a "
+                    "checkpoint: the same command goes on from there."
+                )
+
+    def not_finite(self) -> UserError:
+        """What to tell when a loss became NaN or infinite."""
+        return UserError(
+            f"A loss or its gradient became NaN or infinite at or before step {self.step}: the "
+            "checkpoint before "
+            f"it is kept in {self.run.path}; try a smaller learning rate or --train.precision fp32."
+        )
+
+    def log(self, progress: Progress) -> None:
+        """Means over the steps since the row before, to stats.jsonl and the progress bar."""
+        if self.world.is_main:
+            means = {name: t.item() / self.window_steps for name, t in self.window.items()}
+            progress.row(self.step, means, self.wall_seconds)
+        self.window, self.window_steps = {}, 0
+
+    def announce(self) -> None:
+        """One line that says what is trained on what."""
+        if self.world.is_main:
+            begin = f"resuming at step {self.step}" if self.step else "starting"
+            self.run.log(
+                f"{begin} of {self.config.steps}, {len(self.pixels)} images "
+                f"{tuple(self.method.shape)}, {self.world.size} x {device_name(self.device)}, "
+                f"{self.config.precision}"
+            )

@@ -1,0 +1,210 @@
+"""Extractors: the frozen classifier, pixels, and Inception's real code path."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from imggen.data import datasets, images
+from imggen.data.images import choose
+from imggen.evaluation.evaluate import evaluate
+from imggen.evaluation.report import number
+from imggen.features import extractors, lenet
+from imggen.system.errors import UserError
+
+GREY = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8)
+
+
+def test_the_frozen_classifier_is_what_its_recipe_says(mnist_root):
+    recipe = lenet.load_recipe()
+    assert recipe["test_accuracy"] >= 0.993
+    assert lenet.LENET.stat().st_size < 2_000_000
+    test = datasets.load("mnist", "test", mnist_root)
+    _, logits = extractors.extract(extractors.lenet_extractor(), test.blocks(), len(test), int)
+    accuracy = (logits.argmax(1) == test.labels.numpy()).mean()
+    assert accuracy == pytest.approx(recipe["test_accuracy"], abs=2e-4)
+
+
+def test_damaged_classifier_weights_are_refused(tmp_path):
+    copy = tmp_path / "weights.safetensors"
+    copy.write_bytes(lenet.LENET.read_bytes()[:-1] + b"x")
+    copy.with_suffix(".json").write_bytes(lenet.LENET.with_suffix(".json").read_bytes())
+    with pytest.raises(ValueError, match="SHA-256"):
+        lenet.load_frozen(lenet.LeNet(), copy)
+
+
+def run(extractor, pixels, size=250):
+    return extractors.extract(extractor, pixels.split(size), len(pixels), int)
+
+
+def test_features_do_not_depend_on_the_batch():
+    whole, _ = run(extractors.lenet_extractor(), GREY)
+    parts, _ = run(extractors.lenet_extractor(), GREY, size=7)
+    np.testing.assert_allclose(whole, parts, atol=1e-4)
+
+
+def test_lenet_takes_colour_and_other_sizes():
+    extractor = extractors.lenet_extractor()
+    colour = torch.randint(0, 256, (3, 3, 32, 40), dtype=torch.uint8)
+    found, logits = run(extractor, colour)
+    assert found.shape == (3, 128) and logits.shape == (3, 10)
+
+
+def test_the_colour_classifier_takes_grey_and_other_sizes_and_is_what_its_recipe_says():
+    recipe = lenet.load_recipe(lenet.COLOUR)
+    assert recipe["test_accuracy"] > 0.8
+    assert lenet.COLOUR.stat().st_size < 2_000_000
+    extractor = extractors.colour_extractor()
+    for shape in ((3, 3, 48, 40), (3, 1, 28, 28)):
+        pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
+        found, logits = run(extractor, pixels)
+        assert found.shape == (3, 192) and logits.shape == (3, 10)
+        assert np.isfinite(found).all()
+
+
+@pytest.fixture(scope="module")
+def inception_weights(tmp_path_factory):
+    """A file of randomly initialised weights in torch-fidelity's own layout."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    path = tmp_path_factory.mktemp("weights") / "random.pth"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda *a, **k: None)
+        patch.setattr(torch, "load", lambda *a, **k: {})
+        torch.manual_seed(0)
+        network = FeatureExtractorInceptionV3(
+            "inception-v3-compat", ["2048"], feature_extractor_weights_path="unused"
+        )
+    torch.save(network.state_dict(), path)
+    return path
+
+
+@pytest.mark.slow
+def test_inception_runs_through_torch_fidelity(inception_weights):
+    extractor = extractors.inception_extractor(inception_weights)
+    found, logits = run(extractor, GREY[:3])
+    assert found.shape == (3, 2048) and logits.shape == (3, 1008)
+    assert len(extractor.sha256) == 64
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    theirs = FeatureExtractorInceptionV3(
+        "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(inception_weights)
+    ).eval()
+    with torch.inference_mode():
+        expected = theirs(GREY[:3].repeat(1, 3, 1, 1))[0]
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_vgg16_runs_through_torch_fidelity(tmp_path):
+    from torchvision.models import vgg16
+
+    torch.manual_seed(0)
+    torch.save(vgg16().state_dict(), tmp_path / "vgg16.pth")
+    extractor = extractors.fidelity_extractor("vgg16", tmp_path / "vgg16.pth")
+    found, logits = run(extractor, GREY[:3])
+    assert found.shape == (3, 4096) and logits is None and extractor.dim == 4096
+    assert (found >= 0).all() and found.std() > 0, "features after the last ReLU"
+
+
+@pytest.mark.slow
+def test_clip_runs_through_torch_fidelity(tmp_path):
+    """A small one: torch-fidelity reads the network's sizes off its weights."""
+    from torch_fidelity.feature_extractor_clip import VisionTransformer
+
+    class Clip(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.visual = VisionTransformer(224, 32, 64, 2, 1, 48)
+            self.text_projection = torch.nn.Parameter(torch.zeros(32, 48))
+
+        def forward(self, x):
+            return self.visual(x)
+
+    torch.manual_seed(0)
+    path = tmp_path / "clip.pt"
+    torch.jit.trace(Clip(), torch.zeros(1, 3, 224, 224)).save(str(path))
+    extractor = extractors.fidelity_extractor("clip-vit-b-32", path)
+    found, logits = run(extractor, GREY[:3])
+    assert found.shape == (3, 48) and logits is None
+    assert found.std() > 0
+
+
+def test_dinov2_comes_from_torch_hub_and_from_no_file(tmp_path, monkeypatch):
+    class Small(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = torch.nn.Linear(3, 384)
+
+        def forward(self, x):
+            assert x.shape[1:] == (3, 224, 224)
+            return self.inner(x.mean(dim=(2, 3)))
+
+    asked = []
+    monkeypatch.setattr(torch.hub, "load", lambda *names: asked.append(names) or Small())
+    extractor = extractors.fidelity_extractor("dinov2-vit-s-14", None)
+    assert asked == [("facebookresearch/dinov2", "dinov2_vits14")]
+    assert run(extractor, GREY[:3])[0].shape == (3, 384) and len(extractor.sha256) == 64
+
+    def offline(*_):
+        raise OSError("no internet")
+
+    monkeypatch.setattr(torch.hub, "load", offline)
+    with pytest.raises(ValueError, match=r"torch\.hub could not give"):
+        extractors.fidelity_extractor("dinov2-vit-s-14", None)
+    with pytest.raises(ValueError, match="not from a file"):
+        extractors.fidelity_extractor("dinov2-vit-s-14", tmp_path / "weights.pth")
+
+
+def test_a_file_that_holds_no_inception_weights_is_refused(tmp_path):
+    torch.save({"a": torch.zeros(1)}, tmp_path / "bad.pth")
+    with pytest.raises(ValueError, match="no inception-v3-compat weights"):
+        extractors.inception_extractor(tmp_path / "bad.pth")
+
+
+def images_of(pixels: torch.Tensor) -> images.Images:
+    return images.Images("test", "all", pixels, None)
+
+
+def test_scores_do_not_depend_on_the_order_of_files():
+    generator = torch.Generator().manual_seed(0)
+    real = torch.randint(0, 256, (60, 1, 8, 8), dtype=torch.uint8, generator=generator)
+    fake = torch.randint(0, 200, (50, 1, 8, 8), dtype=torch.uint8, generator=generator)
+    a = evaluate(images_of(real), images_of(fake), n=40)
+    shuffled = real[torch.randperm(60)], fake[torch.randperm(50)]
+    b = evaluate(images_of(shuffled[0]), images_of(shuffled[1]), n=40)
+    assert a["metrics"] == b["metrics"]
+    json.dumps(a, allow_nan=False)
+
+
+def test_the_chosen_images_are_a_subset_without_repetition():
+    pixels = torch.arange(100, dtype=torch.uint8).view(100, 1, 1, 1).expand(-1, 1, 8, 8)
+    images = images_of(pixels.contiguous())
+    hashes = images.hashes
+    chosen = choose(hashes, 30, seed=0).tolist()
+    assert len(set(chosen)) == 30
+    assert choose(hashes, 30, seed=1).tolist() != chosen
+    assert sorted(choose(hashes, 100, seed=0).tolist()) == list(range(100))
+    back = choose(hashes[::-1], 30, seed=0)
+    assert [99 - i for i in back.tolist()] == chosen, "the order of files changes nothing"
+
+
+def test_few_samples_and_unlike_sizes_are_warned_of():
+    result = evaluate(images_of(GREY[:30]), images_of(GREY[10:30]), features="lenet")
+    text = " ".join(result["warnings"])
+    assert "n = 20 is not above the 128 feature dimensions" in text
+    assert "30 real and 20 generated" in text
+
+
+def test_pixels_of_unlike_sizes_can_not_be_compared():
+    small = images_of(GREY[:, :, :20, :20].contiguous())
+    with pytest.raises(UserError, match="do not match"):
+        evaluate(images_of(GREY), small, features="pixels")
+
+
+def test_numbers_have_four_digits():
+    shown = [number(v) for v in (0.31254, 12.3456, 0.0016319, 123456.7, 0.0)]
+    assert shown == ["0.3125", "12.35", "0.001632", "123457", "0.000"]
