@@ -125,7 +125,10 @@ def sample(
     run: Positional[str],
     out: Path,
     n: int = 64,
+    label: int | None = None,
+    sampler: tuple[str, ...] = (),
     seed: int = 0,
+    root: Path | None = None,
     docs_dir: Path | None = None,
 ) -> int:
     """Draws images from a run directory or a published slug into one PNG grid.
@@ -134,7 +137,11 @@ def sample(
         run: A run directory or a published slug (dcgan-mnist).
         out: The PNG to write, or a .npy for the uint8 pixels (N, H, W, C).
         n: Number of images.
+        label: The label that all of them should have, for conditional methods (cgan-mnist); by
+            default labels are drawn like those of the training images.
+        sampler: Other settings of the method's sampler than those of record: steps=4 eta=0.
         seed: Seed of the latents.
+        root: Folder that holds the datasets, for methods that make images from others.
         docs_dir: The docs folder that holds published runs; default docs/ of this checkout.
     """
     if n < 1:
@@ -142,7 +149,7 @@ def sample(
     refuse_negative(seed)
     if out.suffix not in (".png", ".npy"):
         raise UserError(f"--out {out} must end in .png or .npy.")
-    images = restore.sample_images(run, n, seed, docs_dir)
+    images = restore.sample_images(run, n, seed, docs_dir, label, sampler, root)
     if out.suffix == ".png":
         scale = pictures.scale_for(images.shape[1])
         write_bytes(out, grids.png(grids.image_grid(images.pixels, COLUMNS, scale)))

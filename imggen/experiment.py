@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import tyro
-from safetensors.torch import save
 
 from imggen.data import datasets
 from imggen.data.datasets import DataConfig
 from imggen.data.images import Images
 from imggen.evaluation.method import score
-from imggen.methods import Shape
-from imggen.publishing import pictures, publish
-from imggen.runs import places, restore
+from imggen.methods import Method, Spec
+from imggen.publishing.pictures import Shown, draw_frame, drawn
+from imggen.publishing.publish import publish
+from imggen.publishing.study import (
+    StudyOptions,
+    common_manifest,
+    published_folder,
+    run_folder,
+    target_folder,
+)
+from imggen.runs import restore
+from imggen.runs.conditions import label_counts
+from imggen.runs.cost import sampling_cost
 from imggen.runs.folder import RunDir
-from imggen.runs.manifest import command_line, git_state, n_parameters, package_versions
+from imggen.runs.manifest import git_state, n_parameters
 from imggen.runs.provenance import source_hash
-from imggen.runs.settings import as_json, inputs
+from imggen.runs.sampling import Trained
+from imggen.runs.settings import Manifest, as_json, inputs
+from imggen.runs.weights import halved, safetensors
 from imggen.system import distributed
 from imggen.system.command import run_command
 from imggen.system.device import device_name
 from imggen.system.errors import UserError
-from imggen.system.files import sha256_file, sha256_json, write_bytes
+from imggen.system.files import sha256_file, write_bytes
 from imggen.training.config import TrainConfig
-from imggen.training.loop import Trainer
+from imggen.training.cost import flops_per_image
+from imggen.training.loop import VERSION, Trainer
 
 C = TypeVar("C")
+S = TypeVar("S")
 
 
 TRAINED_WITH = ("command", "git", "packages", "device", "world_size")
@@ -38,20 +51,23 @@ TRAINED_WITH = ("command", "git", "packages", "device", "world_size")
 
 
 @dataclass(frozen=True)
-class Options(Generic[C]):
+class OneWay:
+    """In place of a paper's `Sampler`, where there is one way to sample only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(StudyOptions, Generic[C, S]):
     """What the script of an experiment can be asked."""
 
     method: C
     data: DataConfig
     train: TrainConfig
-    run_dir: Path | None = None
-    """Where the run is kept; default runs/SLUG. The same command again resumes it."""
-    docs_dir: Path | None = None
-    """Docs folder to publish to; default docs/ for the settings of record, else RUN_DIR/docs."""
-    publish: bool = True
-    """Draw the figures, compute the metrics and publish them when the training is done."""
-    from_published: bool = False
-    """Redraw and re-evaluate from the published weights, without training."""
+    sampler: S
+
+    def config(self) -> dict[str, Any]:
+        """The settings that decide the result, as a manifest holds them."""
+        parts = ("method", "data", "train", "sampler")
+        return {part: as_json(getattr(self, part)) for part in parts}
 
 
 @dataclass(frozen=True)
@@ -60,152 +76,150 @@ class Experiment:
 
     slug: str
     title: str
-    method: Any
-    settings: Any
+    method: type[Method]
+    settings: object
+    """An instance of the paper's `Config`."""
     data: DataConfig
     train: TrainConfig
+    sampler: object = OneWay()
+    """An instance of the paper's `Sampler`, if it has one."""
+
+    loop = VERSION
 
     @property
     def method_path(self) -> str:
         """module:class, as a manifest holds it."""
         return f"{self.method.__module__}:{self.method.__name__}"
 
+    def of_record(self) -> Options[Any, Any]:
+        """The options of a script that is called without any."""
+        return Options(method=self.settings, data=self.data, train=self.train, sampler=self.sampler)
+
     def config(self) -> dict[str, Any]:
         """The settings of record, as a manifest holds them."""
-        return {"method": self.settings, "data": self.data, "train": self.train}
+        return self.of_record().config()
 
     def main(self, args: list[str] | None = None) -> None:
         """Reads the command line, does it, and exits: 0 done, 2 bad input, 75 interrupted."""
         run_command(lambda: self.run(self.parse(args)))
 
-    def parse(self, args: list[str] | None = None) -> Options[Any]:
+    def parse(self, args: list[str] | None = None) -> Options[Any, Any]:
         """Options from the command line, the settings of record as defaults."""
         generic: Any = Options
-        kind = generic[type(self.settings)]
-        default: Any = Options(method=self.settings, data=self.data, train=self.train)
-        about = f"{self.title}. {_first_line(self.method)}"
-        return tyro.cli(kind, default=default, args=args, description=about)
+        kind = generic[type(self.settings), type(self.sampler)]
+        doc = (sys.modules[self.method.__module__].__doc__ or "").strip()
+        about = f"{self.title}. {doc.split(chr(10), 1)[0]}"
+        return tyro.cli(kind, default=self.of_record(), args=args, description=about)
 
-    def run(self, options: Options[Any]) -> None:
+    def run(self, options: Options[Any, Any]) -> None:
         """Trains (or takes the published weights), then evaluates and publishes if asked."""
         if options.from_published:
             self.from_published(options)
             return
-        run = RunDir(options.run_dir or places.repository() / "runs" / self.slug)
+        run = RunDir(run_folder(self, options))
         options.train.check()
         images = datasets.load(options.data.name, options.data.split, options.data.root)
         run.create()
         try:
-            manifest, method = self.fit(options, images, run)
+            manifest, trained = self.fit(options, images, run)
         except BaseException:
             distributed.disconnect(wait=False)
             raise
         # The other ranks are done: they need not wait for the figures.
         distributed.disconnect(wait=True)
         if distributed.read_environment().is_main and options.publish:
-            self.publish(options, images, run, manifest, method)
+            self.publish(options, images, run, manifest, trained)
 
-    def fit(self, options: Options[Any], images: Images, run: RunDir) -> tuple[dict, Any]:
+    def fit(
+        self, options: Options[Any, Any], images: Images, run: RunDir
+    ) -> tuple[Manifest, Trained]:
         """Trains to the end and writes weights and manifest; nothing to train is fine too."""
-        identity = self.identity(options, images)
-        trainer = Trainer(self.builder(options), images, options.train, run, identity)
+        trainer = self.trainer(options, images, run)
         code = git_state()  # as it is now, not when the training ends
-        before = trainer.train(pictures.draw_frame(run))
-        method = trainer.ema
+        before = trainer.train(draw_frame(run, lambda ema: _trained(ema, options, images)))
+        trained = _trained(trainer.ema, options, images)
+        if not trainer.world.is_main:
+            return {}, trained
         manifest = {**self.manifest(options, images, trainer), "git": code}
         if before == trainer.step and run.manifest.exists():
             # Nothing was trained now: where and with what it was trained stays as it is.
             old = run.read_manifest()
             manifest |= {key: old[key] for key in TRAINED_WITH if key in old}
-        if trainer.world.is_main:
-            weights = {k: v.contiguous().cpu() for k, v in method.published_state().items()}
-            write_bytes(run.weights, save(weights))
-            manifest["files"] = {run.weights.name: sha256_file(run.weights)}
-            run.write_manifest(manifest)
-            run.log(f"weights in {run.weights}, SHA-256 {sha256_file(run.weights)}")
-        return manifest, method.cpu()
+        trained = publishable(trained, run)
+        manifest["files"] = {run.weights.name: sha256_file(run.weights)}
+        run.write_manifest(manifest)
+        run.log(f"weights in {run.weights}, SHA-256 {sha256_file(run.weights)}")
+        return manifest, trained
 
-    def builder(self, options: Options[Any]) -> Callable[[Shape], Any]:
-        """A function that builds the method for images of a shape (C, H, W)."""
+    def trainer(self, options: Options[Any, Any], images: Images, run: RunDir) -> Trainer:
+        """The loop with this method, ready to begin or to go on."""
+        identity = self.identity(options, images)
+        return Trainer(self.builder(options), images, options.train, run, identity)
 
-        def build(shape: Shape) -> Any:
+    def builder(self, options: Options[Any, Any]) -> Callable[[Spec], Method]:
+        """A function that builds the method for what the data offer."""
+
+        def build(spec: Spec) -> Method:
             try:
-                return self.method(options.method, shape)
+                return self.method(options.method, spec)
             except ValueError as error:
-                raise UserError(f"{self.title} can't be built for {shape}: {error}.") from error
+                raise UserError(
+                    f"{self.title} can't be built for {spec.shape}: {error}."
+                ) from error
 
         return build
 
-    def identity(self, options: Options[Any], images: Images) -> dict[str, Any]:
+    def identity(self, options: Options[Any, Any], images: Images) -> dict[str, Any]:
         """What a checkpoint must agree with before this run goes on from it; steps may grow."""
         train = inputs({"train": as_json(options.train)})["train"]
         return {
             "method": {"name": self.method_path, **as_json(options.method)},
             "source": source_hash(self.method.__module__),
+            "loop": self.loop,
             "data": {"name": images.name, "split": images.split, "sha256": images.sha256},
             "train": {key: value for key, value in train.items() if key != "steps"},
         }
 
-    def manifest(self, options: Options[Any], images: Images, trainer: Trainer) -> dict[str, Any]:
+    def manifest(self, options: Options[Any, Any], images: Images, trainer: Trainer) -> Manifest:
         """Everything that one needs to know to make this run again."""
-        config = as_json({p: getattr(options, p) for p in ("method", "data", "train")})
-        config["data"]["root"] = None  # where the files lie on this machine is nobody's business
-        seconds = trainer.wall_seconds
+        seconds, seen = trainer.wall_seconds, trainer.step * options.train.batch_size
         return {
-            "slug": self.slug,
-            "title": self.title,
-            "command": command_line(),
-            "method": self.method_path,
-            "shape": list(images.shape),
-            "config": config,
-            "config_hash": sha256_json(inputs(config)),
-            "source_hash": source_hash(self.method.__module__),
-            "dataset": {
-                "name": images.name,
-                "split": images.split,
-                "sha256": images.sha256,
-                "images": len(images),
-            },
-            "packages": package_versions(),
+            **common_manifest(self, options.config(), images, options.train.seed),
+            "spec": as_json(trainer.method.spec._asdict()),
             "device": device_name(trainer.device),
             "world_size": trainer.world.size,
-            "seed": options.train.seed,
             "steps": trainer.step,
             "wall_seconds": round(seconds, 1),
-            "images_per_second": round(
-                trainer.step * options.train.batch_size / max(seconds, 1e-9)
-            ),
+            "images_per_second": round(seen / max(seconds, 1e-9)),
+            "training_flops": flops_per_image(trainer) * seen,
             "parameters": n_parameters(trainer.method),
         }
 
     def publish(
-        self, options: Options[Any], images: Images, run: RunDir, manifest: dict, method: Any
+        self,
+        options: Options[Any, Any],
+        images: Images,
+        run: RunDir,
+        manifest: Manifest,
+        trained: Trained,
     ) -> None:
         """Figures, metrics and manifest into docs/, or below the run for other settings."""
-        of_record = inputs(manifest["config"]) == inputs(as_json(self.config()))
-        default = places.repository() / "docs" if of_record else run.path / "docs"
-        folder = places.assets(options.docs_dir or default) / self.slug
+        folder = target_folder(self, options, manifest["config"])
         test = datasets.load(options.data.name, "test", options.data.root)
-        files: dict[str, bytes | None] = {
-            **pictures.redraw(method, test),
-            "training.gif": pictures.training_gif(run),
-            "curves.svg": pictures.curves_svg(method, run, options.train.batch_size),
-            run.weights.name: run.weights.read_bytes(),
-        }
-        metrics = score(self.slug, method, train=images, test=test, log=run.log)
-        kept = {name: content for name, content in files.items() if content is not None}
-        publish.publish(folder, kept, metrics, manifest)
+        trained = dataclasses.replace(trained, sources=test.sources)
+        shown = Shown(trained, test, run, options.train.batch_size)
+        files = {**drawn(shown), run.weights.name: run.weights.read_bytes()}
+        metrics = score(self.slug, trained, train=images, test=test, log=run.log)
+        publish(folder, files, metrics, manifest | {"sampling": sampling_cost(trained)})
         run.log(f"published in {folder}")
 
-    def from_published(self, options: Options[Any]) -> None:
+    def from_published(self, options: Options[Any, Any]) -> None:
         """Redraws the figures and takes the metrics again from the published weights.
 
         Training curves and the training GIF are kept: only a training can make them.
         """
-        folder = places.assets(options.docs_dir) / self.slug
-        if not (folder / "manifest.json").exists():
-            raise UserError(f"{self.slug} is not published in {folder}: train it first.")
-        method, manifest = restore.load(folder)
+        source = published_folder(self, options)
+        trained, manifest = restore.load(source)
         settings = manifest["config"]["data"]
         images = datasets.load(settings["name"], settings["split"], options.data.root)
         if images.sha256 != manifest["dataset"]["sha256"]:
@@ -213,11 +227,34 @@ class Experiment:
                 f"{images.name} holds other pixels here than {self.slug} was trained on."
             )
         test = datasets.load(settings["name"], "test", options.data.root)
-        metrics = score(self.slug, method, train=images, test=test, log=print)
-        publish.publish(folder, dict(pictures.redraw(method, test)), metrics, manifest)
+        trained = dataclasses.replace(trained, sources=test.sources, sampler=_sampler(options))
+        config = {**manifest["config"], "sampler": as_json(options.sampler)}
+        folder = target_folder(self, options, config)
+        # Weights of before they were rounded are rounded now.
+        weights = halved(trained.method.published_state())
+        trained.method.load_state_dict(weights, strict=False)
+        files = {RunDir(folder).weights.name: safetensors(weights)}
+        metrics = score(self.slug, trained, train=images, test=test, log=print)
+        manifest |= {"config": config, "sampling": sampling_cost(trained)}
+        publish(folder, files | drawn(Shown(trained, test)), metrics, manifest)
         print(f"published again in {folder}")
 
 
-def _first_line(method: Any) -> str:
-    module = sys.modules[method.__module__]
-    return (module.__doc__ or "").strip().split("\n", 1)[0]
+def _sampler(options: Options[Any, Any]) -> object | None:
+    return None if isinstance(options.sampler, OneWay) else options.sampler
+
+
+def _trained(method: Method, options: Options[Any, Any], images: Images) -> Trained:
+    """What draws the frames of a training, and then its figures."""
+    return Trained(method, _sampler(options), label_counts(images), images.sources)
+
+
+def publishable(trained: Trained, run: RunDir) -> Trained:
+    """Writes the weights that sampling needs, in half precision, and takes them over.
+
+    So figures and numbers belong to exactly this file.
+    """
+    weights = halved(trained.method.published_state())
+    write_bytes(run.weights, safetensors(weights))
+    trained.method.load_state_dict(weights, strict=False)
+    return trained.replace(trained.method.cpu())

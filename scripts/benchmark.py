@@ -32,6 +32,7 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 
 from imggen.data.datasets import data_root, load
 from imggen.data.images import Images
+from imggen.methods import Spec
 from imggen.methods.dcgan import DCGAN, Config
 from imggen.runs.folder import RunDir
 from imggen.system.device import device_name
@@ -50,7 +51,7 @@ def plain_loop(root: Path, workers: int) -> Iterator[None]:
     loader = DataLoader(
         MNIST(root, transform=transform), BATCH, shuffle=True, drop_last=True, num_workers=workers
     )
-    method, criterion = DCGAN(Config(), (1, 28, 28)), nn.BCELoss()
+    method, criterion = DCGAN(Config(), Spec((1, 28, 28))), nn.BCELoss()
     opt_d = Adam(method.D.parameters(), lr=2e-4, betas=(0.5, 0.999))
     opt_g = Adam(method.G.parameters(), lr=2e-4, betas=(0.5, 0.999))
     real, fake = torch.ones(BATCH), torch.zeros(BATCH)
@@ -111,7 +112,7 @@ def make_trainer(images: Images, folder: Path, config: TrainConfig) -> Trainer:
     """A fresh trainer of the default DCGAN in a run directory of its own."""
     run = RunDir(folder)
     run.create()
-    return Trainer(lambda shape: DCGAN(Config(), shape), images, config, run, {})
+    return Trainer(lambda spec: DCGAN(Config(), spec), images, config, run, {})
 
 
 def make_loop(variant: str, folder: Path, workers: int) -> Iterator[None]:

@@ -56,6 +56,8 @@ class Images:
     pixels: Tensor
     labels: Tensor | None
     classes: tuple[str, ...] = ()
+    sources: Tensor | None = None
+    """uint8 (N, C', H', W'): the image that each one is made from (a label map), or None."""
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -83,7 +85,8 @@ class Images:
     def subset(self, index: Tensor | slice) -> Images:
         """The images (and labels) at `index`."""
         labels = None if self.labels is None else self.labels[index]
-        return replace(self, pixels=self.pixels[index], labels=labels)
+        sources = None if self.sources is None else self.sources[index]
+        return replace(self, pixels=self.pixels[index], labels=labels, sources=sources)
 
 
 def normalise(pixels: Tensor) -> Tensor:
@@ -98,11 +101,16 @@ def to_uint8(x: Tensor) -> Tensor:
 
 def concatenate(first: Images, second: Images) -> Images:
     """Two splits of the same dataset as one, called `all`."""
-    labels = None
-    if first.labels is not None and second.labels is not None:
-        labels = torch.cat([first.labels, second.labels])
+
+    def joined(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+        return None if a is None or b is None else torch.cat([a, b])
+
     return replace(
-        first, split="all", pixels=torch.cat([first.pixels, second.pixels]), labels=labels
+        first,
+        split="all",
+        pixels=torch.cat([first.pixels, second.pixels]),
+        labels=joined(first.labels, second.labels),
+        sources=joined(first.sources, second.sources),
     )
 
 

@@ -67,10 +67,12 @@ def curves(
     """
     with drawing(4.6 * len(panels), 3.2) as (figure, buffer):
         axes = figure.subplots(1, len(panels), squeeze=False)
-        seen = [row["step"] * batch / 1e6 for row in rows]
         for axis, (label, names) in zip(axes[0], panels.items(), strict=True):
             for name, colour in zip(names, COLOURS, strict=False):
-                values = np.array([row[name] for row in rows])
+                # A statistic may come with some steps only (another phase, every fifth step).
+                given = [row for row in rows if name in row]
+                seen = [row["step"] * batch / 1e6 for row in given]
+                values = np.array([row[name] for row in given])
                 axis.plot(seen, values, color=colour, alpha=0.25, linewidth=0.8)
                 axis.plot(seen, smooth(values), color=colour, linewidth=1.8, label=name)
             axis.set(xlabel="million images seen", ylabel=label)

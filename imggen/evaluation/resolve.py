@@ -55,7 +55,7 @@ def resolve_fake(
     """As `resolve`, and a run directory or published slug, whose generator draws `n` images."""
     is_run = (Path(text) / "manifest.json").is_file()
     if is_run or (not Path(text).exists() and ":" not in text and text not in DATASETS):
-        return restore.sample_images(text, n, seed, docs)
+        return restore.sample_images(text, n, seed, docs, root=root)
     return resolve(text, root)
 
 

@@ -28,6 +28,8 @@ a Tanh at its end; LeakyReLU in the discriminator; Adam with a smaller \(\beta_1
   of 4; the paper draws kernels of 5 in Figure 1.
 - `width` is the number of channels next to the image: 64 here by default, 128 in the paper's
   Figure 1. Channels double at each level as there.
+- The learning rate falls to 0 over the second half of the training where `lr_steps` says how long
+  that is. The paper does not; the authors' released code for MNIST does.
 - Samples come from an exponential moving average of the generator's weights, kept by the loop.
   The paper samples from the last weights.
 - Batch normalisation sees the real and the generated half-batches separately, as in the authors'
@@ -37,14 +39,14 @@ a Tanh at its end; LeakyReLU in the discriminator; Adam with a smaller \(\beta_1
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
-from imggen.methods import Batch, Minimize, Shape
+from imggen.methods import Batch, Minimize, Panels, Shape, Spec
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Config:
     """Channels of the feature map next to the image (Figure 1 has 128)."""
     lr: float = 2e-4
     """Adam's learning rate (section 4)."""
+    lr_steps: int | None = None
+    """Steps of the whole training: `lr` falls to 0 over the second half of them. None keeps it."""
     beta1: float = 0.5
     """Adam's first momentum (section 4: 0.9 made training oscillate)."""
     leak: float = 0.2
@@ -93,14 +97,14 @@ def kernel_for(size: int) -> int:
 class Generator(nn.Module):
     """z (N, z_dim) -> image (N, C, H, W) in [-1, 1], by fractionally strided convolutions."""
 
-    def __init__(self, config: Config, shape: Shape) -> None:
+    def __init__(self, z_dim: int, width: int, shape: Shape) -> None:
         super().__init__()
         channels, size, _ = shape
         sizes = pyramid(size)
-        width = config.width * 2 ** (len(sizes) - 2)
+        width *= 2 ** (len(sizes) - 2)
         layers: list[nn.Module] = [
-            nn.Unflatten(1, (config.z_dim, 1, 1)),
-            nn.ConvTranspose2d(config.z_dim, width, kernel_size=sizes[0], bias=False),
+            nn.Unflatten(1, (z_dim, 1, 1)),
+            nn.ConvTranspose2d(z_dim, width, kernel_size=sizes[0], bias=False),
         ]
         for target in sizes[1:-1]:
             kernel = kernel_for(target)
@@ -125,22 +129,21 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Image (N, C, H, W) -> float32 logit (N,) of being real, by strided convolutions."""
 
-    def __init__(self, config: Config, shape: Shape) -> None:
+    def __init__(self, width: int, leak: float, shape: Shape) -> None:
         super().__init__()
         channels, size, _ = shape
         sizes = pyramid(size)
-        width = config.width
         # No batch normalisation on D's input layer nor G's output layer (section 3).
         layers: list[nn.Module] = [
             nn.Conv2d(channels, width, kernel_for(size), stride=2, padding=1),
-            nn.LeakyReLU(config.leak, inplace=True),
+            nn.LeakyReLU(leak, inplace=True),
         ]
         for source in reversed(sizes[1:-1]):
             kernel = kernel_for(source)
             layers += [
                 nn.Conv2d(width, 2 * width, kernel, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(2 * width),
-                nn.LeakyReLU(config.leak, inplace=True),
+                nn.LeakyReLU(leak, inplace=True),
             ]
             width *= 2
         layers += [nn.Conv2d(width, 1, kernel_size=sizes[0]), nn.Flatten(0)]
@@ -162,33 +165,43 @@ def initialise(module: nn.Module, std: float) -> None:
             nn.init.zeros_(layer.bias)
 
 
+def learning_rate(lr: float, step: int, steps: int | None) -> float:
+    """`lr` for the first half of `steps`, then on a line to 0, as in the authors' MNIST code."""
+    return lr if steps is None else lr * min(1.0, 2 * max(0.0, 1 - step / steps))
+
+
 class DCGAN(nn.Module):
     """The pair of networks, their two losses and their alternating steps."""
 
-    panels: ClassVar = {"loss (nats)": ("loss_D", "loss_G"), "D's belief": ("D_real", "D_fake")}
+    panels: ClassVar[Panels] = {
+        "loss (nats)": ("loss_D", "loss_G"),
+        "D's belief": ("D_real", "D_fake"),
+    }
 
-    def __init__(self, config: Config, shape: Shape) -> None:
+    def __init__(self, config: Config, spec: Spec) -> None:
         super().__init__()
-        self.config, self.shape = config, shape
-        self.G, self.D = Generator(config, shape), Discriminator(config, shape)
+        self.config, self.spec = config, Spec(spec.shape)
+        self.G = Generator(config.z_dim, config.width, spec.shape)
+        self.D = Discriminator(config.width, config.leak, spec.shape)
         initialise(self, config.init_std)
         betas = (config.beta1, 0.999)
         self.opt_G = Adam(self.G.parameters(), lr=config.lr, betas=betas, fused=True)
         self.opt_D = Adam(self.D.parameters(), lr=config.lr, betas=betas, fused=True)
-        self.optimizers = {"G": self.opt_G, "D": self.opt_D}
+        self.optimizers: dict[str, Optimizer] = {"G": self.opt_G, "D": self.opt_D}
 
     def training_step(self, batch: Batch, step: int, minimize: Minimize) -> dict[str, Tensor]:
-        x = batch.x
-        z = torch.rand(len(x), self.config.z_dim, device=x.device) * 2 - 1
+        c, x = self.config, batch.x
+        lr = learning_rate(c.lr, step, c.lr_steps)
+        z = torch.rand(len(x), c.z_dim, device=x.device) * 2 - 1
         x_fake = self.G(z)
 
         logit_real, logit_fake = self.D(x), self.D(x_fake.detach())
         # softplus(-l) = -log sigmoid(l): Eq. 1 of arXiv:1406.2661 on logits.
         loss_D = F.softplus(-logit_real).mean() + F.softplus(logit_fake).mean()
-        minimize(loss_D, self.opt_D)
+        minimize(loss_D, self.opt_D, lr=lr)
 
         loss_G = F.softplus(-self.D(x_fake)).mean()
-        minimize(loss_G, self.opt_G)
+        minimize(loss_G, self.opt_G, lr=lr)
         return {
             "loss_D": loss_D,
             "loss_G": loss_G,
@@ -199,8 +212,8 @@ class DCGAN(nn.Module):
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
         return torch.rand(n, self.config.z_dim, generator=generator) * 2 - 1
 
-    def sample(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+    def sample(self, z: Tensor, y: Tensor | None = None, sampler: None = None) -> Tensor:
         return self.G(z)
 
-    def published_state(self) -> dict[str, Any]:
+    def published_state(self) -> dict[str, Tensor]:
         return {f"G.{name}": value for name, value in self.G.state_dict().items()}

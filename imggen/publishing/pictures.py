@@ -1,19 +1,22 @@
-"""A run directory becomes a folder of figures and numbers that the blog shows."""
+"""The pictures of a trained method: what they show, what they need, how they are drawn."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import imageio.v3 as iio
 import torch
+from torch import Tensor
 
 from imggen.data.images import Images, normalise, to_uint8
 from imggen.drawing import charts, grids
-from imggen.runs import sampling
+from imggen.methods import Method, Reconstructs
 from imggen.runs.folder import RunDir
-from imggen.runs.sampling import SEED, fixed_latents, generate, images_of
+from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents, generate, walk
 from imggen.system.files import write_bytes
 
 SAMPLES, COLUMNS = 128, 16
@@ -21,6 +24,29 @@ WALK_POINTS, WALK_STEPS, WALK_ROWS, WALK_COLUMNS = 4, 11, 3, 8
 GIF_FRAMES = 30
 FRAME_ROWS, FRAME_COLUMNS = 4, 8
 MANIFOLD = 20
+MOST_ROWS = 20
+"""Up to so many classes get a row each in a grid; of more, labels are drawn."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that a figure may be drawn from."""
+
+    trained: Trained
+    test: Images
+    run: RunDir | None = None
+    """None when there are only the published weights: what a training left behind is not drawn."""
+    batch_size: int = 0
+
+
+class Figure(NamedTuple):
+    """One row of the catalogue of figures, read by the export and by the site."""
+
+    kind: str
+    file: str
+    caption: str
+    needed: Callable[[Shown], bool]
+    drawn: Callable[[Shown], bytes]
 
 
 def scale_for(height: int) -> int:
@@ -28,78 +54,125 @@ def scale_for(height: int) -> int:
     return max(1, round(56 / height))
 
 
-def draw_frame(run: RunDir) -> Callable[[Any, int], None]:
+def by_class(trained: Trained, rows: int, columns: int) -> tuple[int, Tensor | None]:
+    """How many images a grid shows, and their conditions: a row for each class, if they are few."""
+    classes = trained.method.spec.classes
+    if not 0 < classes <= MOST_ROWS:
+        return rows * columns, conditions(trained, rows * columns, SEED)
+    return classes * columns, torch.arange(classes).repeat_interleave(columns)
+
+
+def draw_frame(run: RunDir, trained: Callable[[Method], Trained]) -> Callable[[Method, int], None]:
     """A function that keeps a picture of the same latents at a training step."""
 
-    def draw(method: Any, step: int) -> None:
-        pixels = images_of(method, fixed_latents(method, FRAME_ROWS * FRAME_COLUMNS, "frames"))
+    def keep(method: Method, step: int) -> None:
+        shown = trained(method)
+        n, y = by_class(shown, FRAME_ROWS, FRAME_COLUMNS)
+        pixels = draw(shown, fixed_latents(method, n, "frames"), y)
         grid = grids.image_grid(pixels, FRAME_COLUMNS, scale_for(pixels.shape[2]))
         write_bytes(run.frames / f"step-{step:08d}.png", grids.png(grid))
 
-    return draw
+    return keep
 
 
-def samples_png(method: Any) -> bytes:
-    """A grid of the first samples of seed 0."""
-    pixels = generate(method, SAMPLES, SEED)
+def samples_png(shown: Shown) -> bytes:
+    """A grid of the first samples of seed 0; a row for each class of a conditional method."""
+    trained = shown.trained
+    n, y = by_class(trained, SAMPLES // COLUMNS, COLUMNS)
+    if trained.method.spec.classes and y is not None:
+        pixels = draw(trained, fixed_latents(trained.method, n, "samples"), y)
+    else:
+        pixels, _ = generate(trained, n, SEED)
     return grids.png(grids.image_grid(pixels, COLUMNS, scale_for(pixels.shape[2])))
 
 
-def interpolation_gif(method: Any) -> bytes:
-    """A closed spherical walk between latents, each cell of the grid its own walk."""
-    cells = WALK_ROWS * WALK_COLUMNS
-    points = fixed_latents(method, WALK_POINTS * cells, "walk").view(WALK_POINTS, cells, -1)
+def interpolation_gif(shown: Shown) -> bytes:
+    """A closed spherical walk between latents, each cell of the grid its own walk.
+
+    A conditional method has a column for each class, if these are few: the label stays.
+    """
+    trained, classes = shown.trained, shown.trained.method.spec.classes
+    columns = classes if 0 < classes <= MOST_ROWS else WALK_COLUMNS
+    cells = WALK_ROWS * columns
+    y = torch.arange(cells) % classes if classes else conditions(trained, cells, SEED)
+    points = fixed_latents(trained.method, WALK_POINTS * cells, "walk")
     frames = []
-    for z in sampling.walk(points, WALK_STEPS):
-        pixels = images_of(method, z)
-        frames.append(grids.image_grid(pixels, WALK_COLUMNS, scale_for(pixels.shape[2])))
+    for z in walk(points.unflatten(0, (WALK_POINTS, cells)), WALK_STEPS):
+        pixels = draw(trained, z, y)
+        frames.append(grids.image_grid(pixels, columns, scale_for(pixels.shape[2])))
     return grids.gif(frames, seconds=6.0)
 
 
-def training_gif(run: RunDir) -> bytes | None:
-    """The frames of a run, one after the other; None when it kept fewer than two."""
-    paths = sorted(run.frames.glob("step-*.png"))
-    if len(paths) < 2:
-        return None
+def training_gif(shown: Shown) -> bytes:
+    """The frames of a run, one after the other."""
     # Evenly spaced over the frames that were kept, the last one always among them.
+    paths = _frames(shown)
     paths = paths[:: -math.ceil(len(paths) / GIF_FRAMES)][::-1]
     frames = [torch.from_numpy(iio.imread(path)) for path in paths]
     frames = [f if f.ndim == 3 else f[..., None].expand(-1, -1, 3) for f in frames]
     return grids.gif([frame.numpy() for frame in frames], seconds=5.0, hold_last=2.5)
 
 
-def curves_svg(method: Any, run: RunDir, batch_size: int) -> bytes | None:
-    """Training curves; None when the run has fewer than two rows."""
-    rows = run.read_stats()
-    return charts.curves(rows, method.panels, batch_size) if len(rows) > 1 else None
+def _frames(shown: Shown) -> list[Path]:
+    return [] if shown.run is None else sorted(shown.run.frames.glob("step-*.png"))
 
 
-def reconstructions_png(method: Any, test: Images) -> bytes:
+def curves_svg(shown: Shown) -> bytes:
+    """Training curves."""
+    return charts.curves(_rows(shown), shown.trained.method.panels, shown.batch_size)
+
+
+def _rows(shown: Shown) -> list[dict[str, float]]:
+    return [] if shown.run is None else shown.run.read_stats()
+
+
+def reconstructions_png(shown: Shown) -> bytes:
     """Test images above their reconstructions, eight pairs of rows wide by sixteen."""
-    x = test.pixels[: 4 * COLUMNS]
+    method = shown.trained.method
+    assert isinstance(method, Reconstructs)
+    x = shown.test.pixels[: 4 * COLUMNS]
     with torch.inference_mode():
         decoded = to_uint8(method.reconstruct(normalise(x)))
-    rows = torch.stack(
-        [x.view(-1, COLUMNS, *x.shape[1:]), decoded.view(-1, COLUMNS, *x.shape[1:])], 1
-    )
-    return grids.png(grids.image_grid(rows.flatten(0, 2), COLUMNS, scale_for(x.shape[2])))
+    pairs = [part.view(-1, COLUMNS, *x.shape[1:]) for part in (x, decoded)]
+    pixels = torch.stack(pairs, dim=1).flatten(0, 2)
+    return grids.png(grids.image_grid(pixels, COLUMNS, scale_for(x.shape[2])))
 
 
-def manifold_png(method: Any) -> bytes:
+def manifold_png(shown: Shown) -> bytes:
     """Decoded 2-D latents at the quantiles of the standard normal (arXiv:1312.6114, Figure 4)."""
     quantiles = (torch.arange(MANIFOLD, dtype=torch.float64) + 0.5) / MANIFOLD
     axis = math.sqrt(2) * torch.erfinv(2 * quantiles - 1)
     first, second = torch.meshgrid(axis, axis, indexing="xy")
     z = torch.stack([first, -second], dim=-1).view(-1, 2).float()
-    pixels = images_of(method, z)
+    pixels = draw(shown.trained, z)
     return grids.png(grids.image_grid(pixels, MANIFOLD, max(1, 42 // pixels.shape[2]), padding=0))
 
 
-def redraw(method: Any, test: Images) -> dict[str, bytes]:
-    """The figures that need nothing but the weights and test images, by file name."""
-    drawn = {"samples.png": samples_png(method), "interpolation.gif": interpolation_gif(method)}
-    if hasattr(method, "reconstruct") and len(test) >= 4 * COLUMNS:
-        drawn["reconstructions.png"] = reconstructions_png(method, test)
-    if hasattr(method, "reconstruct") and method.config.z_dim == 2:
-        drawn["manifold.png"] = manifold_png(method)
-    return drawn
+def _is_planar(shown: Shown) -> bool:
+    method = shown.trained.method
+    return isinstance(method, Reconstructs) and fixed_latents(method, 1, "walk").shape[1:] == (2,)
+
+
+def _reconstructs(shown: Shown) -> bool:
+    return isinstance(shown.trained.method, Reconstructs) and len(shown.test) >= 4 * COLUMNS
+
+
+FIGURES = (
+    Figure("samples", "samples.png", "Random samples of seed 0, none left out.",
+           lambda shown: True, samples_png),
+    Figure("interpolation", "interpolation.gif", "Spherical walks between random latents.",
+           lambda shown: True, interpolation_gif),
+    Figure("training", "training.gif", "The same latents through training.",
+           lambda shown: len(_frames(shown)) > 1, training_gif),
+    Figure("curves", "curves.svg", "Training statistics against images seen.",
+           lambda shown: len(_rows(shown)) > 1, curves_svg),
+    Figure("reconstructions", "reconstructions.png",
+           "Test digits, and below each its reconstruction.", _reconstructs, reconstructions_png),
+    Figure("manifold", "manifold.png", "The two latent dimensions, at the quantiles of the prior.",
+           _is_planar, manifold_png),
+)  # fmt: skip
+
+
+def drawn(shown: Shown) -> dict[str, bytes]:
+    """Every figure that can be drawn, by file name."""
+    return {figure.file: figure.drawn(shown) for figure in FIGURES if figure.needed(shown)}

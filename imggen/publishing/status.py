@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from imggen.publishing.study import Study
 from imggen.runs.places import assets, repository
 from imggen.runs.provenance import SCORING, source_hash
-from imggen.runs.settings import as_json, differences, inputs
+from imggen.runs.settings import Manifest, as_json, differences, inputs
 from imggen.system.errors import UserError
 from imggen.system.files import read_json, sha256_file
 
 
-def load_experiments(folder: Path) -> Iterator[Any]:
+def load_experiments(folder: Path) -> Iterator[Study]:
     """The `experiment` of each script in experiments/, in the order of their names.
 
     Raises: UserError when a script has none or can't be imported.
@@ -32,7 +33,32 @@ def load_experiments(folder: Path) -> Iterator[Any]:
             ) from error
 
 
-def check(experiment: Any, folder: Path) -> dict[str, Any]:
+def damages(folder: Path, manifest: Manifest) -> list[str]:
+    """What is wrong with the files of a publication: one is gone, another one, or nobody's."""
+    expected: dict[str, str] = manifest["files"]
+    there = {path.name: path for path in folder.iterdir() if path.name != "manifest.json"}
+    reasons = [f"{name} is not in its manifest" for name in sorted(there.keys() - expected.keys())]
+    for name, digest in expected.items():
+        if name not in there:
+            reasons.append(f"{name} is gone")
+        elif sha256_file(there[name]) != digest:
+            reasons.append(f"{name} is not the file that was published")
+    return reasons
+
+
+def damaged(assets_folder: Path) -> list[str]:
+    """What is wrong with all published files, each with its slug; the site refuses to be built."""
+    problems = []
+    for folder in sorted(path for path in assets_folder.glob("*") if path.is_dir()):
+        if (folder / "manifest.json").exists():
+            found = damages(folder, read_json(folder / "manifest.json"))
+        else:
+            found = ["it has no manifest.json"]
+        problems += [f"{folder.name}: {reason}" for reason in found]
+    return problems
+
+
+def check(experiment: Study, folder: Path) -> dict[str, Any]:
     """State of one published experiment: {"slug", "state", "reasons"}."""
     if not (folder / "manifest.json").exists():
         return {
@@ -40,22 +66,22 @@ def check(experiment: Any, folder: Path) -> dict[str, Any]:
             "state": "missing",
             "reasons": [f"no {folder.name}/manifest.json"],
         }
-    manifest = read_json(folder / "manifest.json")
+    manifest, module = read_json(folder / "manifest.json"), experiment.method_path.split(":")[0]
     reasons = list(differences(inputs(manifest["config"]), inputs(as_json(experiment.config()))))
     if manifest["method"] != experiment.method_path:
         reasons.append(f"method was {manifest['method']} and is now {experiment.method_path}")
-    elif manifest["source_hash"] != source_hash(experiment.method.__module__):
-        reasons.append(f"the code of {experiment.method.__module__} or of what it imports changed")
+    elif manifest["source_hash"] != source_hash(module):
+        reasons.append(f"the code of {module} or of what it imports changed")
+    if manifest.get("loop") != experiment.loop:
+        reasons.append(
+            f"the training loop's arithmetic changed (version {manifest.get('loop')} to "
+            f"{experiment.loop})"
+        )
     if (folder / "metrics.json").exists():
         protocol = read_json(folder / "metrics.json")["protocol"]
         if protocol.get("code") != source_hash(SCORING):
             reasons.append("the code of the metrics changed: --from-published scores again")
-    for name, expected in manifest["files"].items():
-        path = folder / name
-        if not path.exists():
-            reasons.append(f"{name} is gone")
-        elif sha256_file(path) != expected:
-            reasons.append(f"{name} is not the file that was published")
+    reasons += damages(folder, manifest)
     return {"slug": experiment.slug, "state": "stale" if reasons else "fresh", "reasons": reasons}
 
 

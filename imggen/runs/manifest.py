@@ -9,8 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
+from imggen.methods import Method
 from imggen.runs.places import repository
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "imageio", "safetensors")
@@ -56,6 +55,6 @@ def command_line() -> str:
     return shlex.join(["python", str(program), *sys.argv[1:]])
 
 
-def n_parameters(module: nn.Module) -> int:
+def n_parameters(method: Method) -> int:
     """Number of trainable scalars."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+    return sum(p.numel() for p in method.parameters() if p.requires_grad)

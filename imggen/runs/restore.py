@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import tyro
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from imggen.data.datasets import load as load_images
 from imggen.data.images import Images
+from imggen.methods import Method, Spec
 from imggen.runs.places import find
-from imggen.runs.sampling import generate
+from imggen.runs.sampling import Trained, generate
+from imggen.runs.settings import Manifest
 from imggen.system.errors import UserError
 from imggen.system.files import read_json, sha256_file
 
 
-def build(manifest: dict[str, Any]) -> Any:
+def build(manifest: Manifest) -> Method:
     """The method that a manifest describes, with fresh weights."""
     module_name, class_name = manifest["method"].split(":")
     module = importlib.import_module(module_name)
-    settings = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in manifest["config"]["method"].items()
-    }
-    return getattr(module, class_name)(module.Config(**settings), tuple(manifest["shape"]))
+    shape, classes, source = (manifest["spec"][key] for key in Spec._fields)
+    spec = Spec(tuple(shape), classes, source and tuple(source))
+    method: Method = getattr(module, class_name)(settings(module.Config, manifest), spec)
+    return method
 
 
-def load(folder: Path) -> tuple[Any, dict[str, Any]]:
+def settings(kind: type[Any], manifest: Manifest, part: str = "method") -> Any:
+    """An instance of a paper's `Config` or `Sampler` from a manifest's config."""
+    given = manifest["config"][part]
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+
+
+def load(folder: Path) -> tuple[Trained, Manifest]:
     """The method with its published weights, ready to sample on the CPU, and its manifest.
 
     Raises: UserError when the weights are missing, damaged or of another method.
@@ -35,16 +46,18 @@ def load(folder: Path) -> tuple[Any, dict[str, Any]]:
     manifest = read_json(folder / "manifest.json")
     path = folder / "weights.safetensors"
     try:
-        expected = manifest["files"]["weights.safetensors"]
-        if sha256_file(path) != expected:
+        if sha256_file(path) != manifest["files"][path.name]:
             raise UserError(
                 f"{path} is not the file that its manifest describes (SHA-256 differs)."
             )
-        method = build(manifest)
-        weights = load_file(path)
+        method, weights = build(manifest), load_file(path)
+        counts = tuple(manifest["dataset"]["label_counts"])
+        module = importlib.import_module(manifest["method"].split(":")[0])
+        kind = getattr(module, "Sampler", None)
+        sampler = None if kind is None else settings(kind, manifest, "sampler")
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} can't be read ({error}).") from error
-    except (KeyError, TypeError, AttributeError, ImportError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ImportError) as error:
         raise UserError(
             f"{folder / 'manifest.json'} does not describe a method of this version of imggen "
             f"({type(error).__name__}: {error}): train it again."
@@ -55,16 +68,61 @@ def load(folder: Path) -> tuple[Any, dict[str, Any]]:
             f"{path} holds other weights than {manifest['method']} has: train it again."
         )
     method.load_state_dict(weights, strict=False)
-    return method.eval().requires_grad_(False), manifest
+    return Trained(method.eval().requires_grad_(False), sampler, counts), manifest
 
 
-def sample_images(run: str | Path, n: int, seed: int = 0, docs: Path | None = None) -> Images:
-    """`n` generated images of a run directory or published slug, as a dataset."""
-    method, manifest = load(find(run, docs))
-    return Images(
-        name=manifest["slug"],
-        split=f"samples, seed {seed}",
-        pixels=generate(method, n, seed),
-        labels=None,
-        classes=(),
-    )
+def with_sampler(trained: Trained, options: Sequence[str]) -> Trained:
+    """The same with other options of its sampler, each NAME=VALUE: steps=4.
+
+    Raises: UserError for an option that the method's `Sampler` does not have, or a senseless value.
+    """
+    if not options:
+        return trained
+    sampler = trained.sampler
+    if sampler is None or not dataclasses.is_dataclass(sampler):
+        raise UserError(
+            f"--sampler {' '.join(options)} was asked for, but this method samples in one way only."
+        )
+    names = [field.name for field in dataclasses.fields(sampler)]
+    flags = []
+    for option in options:
+        name, _, value = option.partition("=")
+        if name not in names or not value:
+            raise UserError(f"--sampler {option}: write NAME=VALUE with one of {', '.join(names)}.")
+        flags += [f"--{name}", value]
+    try:
+        chosen = tyro.cli(type(sampler), default=sampler, args=flags, console_outputs=False)
+    except (SystemExit, ValueError) as error:
+        defaults = ", ".join(f"{name}={getattr(sampler, name)}" for name in names)
+        raise UserError(
+            f"--sampler {' '.join(options)} is no setting of this sampler: its settings of record "
+            f"are {defaults}."
+        ) from error
+    return dataclasses.replace(trained, sampler=chosen)
+
+
+def sample_images(
+    run: str | Path,
+    n: int,
+    seed: int = 0,
+    docs: Path | None = None,
+    label: int | None = None,
+    sampler: Sequence[str] = (),
+    root: Path | None = None,
+) -> Images:
+    """`n` generated images of a run directory or published slug, as a dataset.
+
+    Of a conditional method they have the labels that were asked for: `label`, else labels drawn
+    like those of the training images.
+
+    Raises: UserError for a label or sampler option that the method does not know.
+    """
+    trained, manifest = load(find(run, docs))
+    trained = with_sampler(trained, sampler)
+    if trained.method.spec.source is not None:
+        test = load_images(manifest["dataset"]["name"], "test", root)
+        trained = dataclasses.replace(trained, sources=test.sources)
+    pixels, y = generate(trained, n, seed, label)
+    labels = y if trained.method.spec.classes else None
+    classes = tuple(manifest["dataset"]["classes"]) if labels is not None else ()
+    return Images(manifest["slug"], f"samples, seed {seed}", pixels, labels, classes)

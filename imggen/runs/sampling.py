@@ -2,44 +2,90 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from imggen.data.images import to_uint8
+from imggen.methods import Method
+from imggen.runs.conditions import asked_labels, draw_labels, draw_sources
+from imggen.system.errors import UserError
 from imggen.system.seeds import derive_seed
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    Pixels = npt.NDArray[np.uint8]
-
 
 SEED = 0
 """Seed of the latents in every figure: no sample is chosen by hand."""
+BLOCK = 500
+"""Images drawn at a time. The noise of each block has a seed of its own: part of what is drawn."""
 
 
-def fixed_latents(method: Any, n: int, purpose: str) -> Tensor:
-    """The same `n` latents for the same figure, always."""
-    return method.latents(n, torch.Generator().manual_seed(derive_seed(purpose, SEED)))
+@dataclass(frozen=True)
+class Trained:
+    """A trained method, and what one must know to draw from it."""
 
+    method: Method
+    sampler: object | None = None
+    """An instance of the paper's `Sampler`; None where there is one way only."""
+    label_counts: tuple[int, ...] = ()
+    """How often each label occurs in the training images."""
+    sources: Tensor | None = None
+    """uint8 (N, C, H, W) held-out images to make images from."""
 
-def images_of(method: Any, z: Tensor) -> Tensor:
-    """uint8 images (N, C, H, W) on the CPU from latents (N, z_dim)."""
-    with torch.inference_mode():
-        return to_uint8(method.sample(z.to(next(method.parameters()).device)).float()).cpu()
+    def replace(self, method: Method) -> Trained:
+        """The same with other weights."""
+        return dataclasses.replace(self, method=method)
 
 
 @torch.inference_mode()
-def generate(method: Any, n: int, seed: int, block: int = 500) -> Tensor:
-    """`n` images as uint8 (n, C, H, W) on the CPU, from latents seeded by `seed`."""
+def draw(trained: Trained, z: Tensor, y: Tensor | None = None, seed: int = SEED) -> Tensor:
+    """uint8 images (n, C, H, W) on the CPU from latents (n, ...) and conditions (n, ...) or None.
+
+    Raises: UserError when the method can't draw in this way.
+    """
+    device = next(trained.method.parameters()).device
+    conditions = [None] * len(z) if y is None else list(y.split(BLOCK))
+    made = []
+    with torch.random.fork_rng(devices=[]):
+        for number, (part, condition) in enumerate(zip(z.split(BLOCK), conditions, strict=False)):
+            torch.manual_seed(derive_seed("sampling noise", seed, number))
+            condition = None if condition is None else condition.to(device)
+            try:
+                x = trained.method.sample(part.to(device), condition, trained.sampler)
+            except ValueError as error:
+                raise UserError(f"This method can't draw such images: {error}.") from error
+            made.append(to_uint8(x).cpu())
+    return torch.cat(made)
+
+
+def conditions(trained: Trained, n: int, seed: int, label: int | None = None) -> Tensor | None:
+    """What `n` samples are conditioned on: labels drawn like the training labels, or sources.
+
+    Raises: UserError for a label out of range or for a method without labels.
+    """
+    spec = trained.method.spec
+    if label is not None:
+        return asked_labels(spec, label, n)
+    if spec.source is not None:
+        if trained.sources is None:
+            raise UserError("This method makes images from others, and none are at hand.")
+        return draw_sources(trained.sources, n, seed)
+    return draw_labels(trained.label_counts, n, seed) if spec.classes else None
+
+
+def generate(
+    trained: Trained, n: int, seed: int, label: int | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """`n` images as uint8 (n, C, H, W), and their conditions, all from one seed."""
+    y = conditions(trained, n, seed, label)
     generator = torch.Generator().manual_seed(derive_seed("samples", seed))
-    z = method.latents(n, generator)
-    device = next(method.parameters()).device
-    return torch.cat([to_uint8(method.sample(part.to(device))).cpu() for part in z.split(block)])
+    return draw(trained, trained.method.latents(n, generator), y, seed), y
+
+
+def fixed_latents(method: Method, n: int, purpose: str) -> Tensor:
+    """The same `n` latents for the same figure, always."""
+    return method.latents(n, torch.Generator().manual_seed(derive_seed(purpose, SEED)))
 
 
 def slerp(start: Tensor, end: Tensor, t: float) -> Tensor:
@@ -64,11 +110,13 @@ def slerp(start: Tensor, end: Tensor, t: float) -> Tensor:
 
 
 def walk(points: Tensor, steps: int) -> list[Tensor]:
-    """Closed spherical walk through points (K, N, d): K·steps latents (N, d), evenly eased."""
+    """Closed spherical walk through points (K, N, ...): K·steps latents (N, ...), evenly eased."""
     latents = []
+    flat = points.flatten(2)
     for i in range(len(points)):
-        start, end = points[i], points[(i + 1) % len(points)]
+        start, end = flat[i], flat[(i + 1) % len(points)]
         for j in range(steps):
             # Cosine easing: the walk rests a moment at each point that was drawn.
-            latents.append(slerp(start, end, 0.5 - 0.5 * math.cos(math.pi * j / steps)))
+            at = slerp(start, end, 0.5 - 0.5 * math.cos(math.pi * j / steps))
+            latents.append(at.view(points.shape[1:]))
     return latents

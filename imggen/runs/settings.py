@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+Manifest = dict[str, Any]
+"""manifest.json, as DESIGN § 7 lays it out."""
+
 RUNTIME_ONLY = {
     "train": {"device", "log_steps", "checkpoint_seconds", "frames", "tensorboard"},
     "data": {"root"},

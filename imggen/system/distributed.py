@@ -7,12 +7,12 @@ them in one flat buffer, so penalties and several backward passes a step need no
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ def any_rank(flags: Sequence[bool], device: torch.device, world: World) -> list[
     return [bool(vote) for vote in votes.tolist()]
 
 
-def broadcast_buffers(module: nn.Module, world: World) -> None:
-    """Gives every rank the buffers of rank 0 (batch-norm statistics drift apart otherwise)."""
+def broadcast(tensors: Iterable[Tensor], world: World) -> None:
+    """Gives every rank the tensors of rank 0."""
     if world.size > 1:
-        for buffer in module.buffers():
-            dist.broadcast(buffer, src=0)
+        for tensor in tensors:
+            dist.broadcast(tensor, src=0)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from imggen.methods import Method
 
 
-def update_ema(ema: nn.Module, method: nn.Module, decay: float) -> None:
+def update_ema(ema: Method, method: Method, decay: float) -> None:
     """ema <- decay · ema + (1 - decay) · method for floats, batch-norm statistics included."""
     averaged, current = [], []
     for old, new in zip(_tensors(ema), _tensors(method), strict=True):
@@ -18,5 +20,5 @@ def update_ema(ema: nn.Module, method: nn.Module, decay: float) -> None:
     torch._foreach_lerp_(averaged, current, 1 - decay)
 
 
-def _tensors(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]
+def _tensors(method: Method) -> list[Tensor]:
+    return [*method.parameters(), *method.buffers()]

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from imggen.data.images import Images, normalise
-from imggen.methods import Batch, Shape
+from imggen.methods import Batch, Method, Spec
+from imggen.runs.conditions import conditions_of, offered, refuse_other_classes
 from imggen.runs.folder import RunDir
 from imggen.system import distributed
 from imggen.system.device import choose_device, device_name, keep_freed_memory
@@ -30,6 +31,11 @@ from imggen.training.ema import update_ema
 from imggen.training.order import ImageOrder
 from imggen.training.progress import Progress
 
+VERSION = 1
+"""Of the loop's own arithmetic: order of images, noise, average, precision, clipping.
+
+Whoever changes what a training ends with raises it: what was trained before becomes stale.
+"""
 SYNC_STEPS = 10
 """Stop signals, losses and checkpoint times are looked at every so many steps."""
 
@@ -39,7 +45,7 @@ class Trainer:
 
     def __init__(
         self,
-        build: Callable[[Shape], Any],
+        build: Callable[[Spec], Method],
         images: Images,
         config: TrainConfig,
         run: RunDir,
@@ -59,18 +65,21 @@ class Trainer:
                 "processes: choose a multiple."
             )
         torch.manual_seed(derive_seed("weights", config.seed))
-        self.method: Any = build(images.shape)
+        self.method = build(offered(images))
+        refuse_other_classes(self.method.spec, images)
         # The averaged copy starts as the same weights; its optimizers are never used.
-        self.ema: Any = copy.deepcopy(self.method).eval().requires_grad_(False)
+        self.ema = copy.deepcopy(self.method).eval().requires_grad_(False)
         for module in (self.method, self.ema):
             module.to(self.device, memory_format=torch.channels_last)
         self.pixels = images.pixels.to(self.device)
-        self.labels = None if images.labels is None else images.labels.to(self.device)
+        self.conditions = conditions_of(images, self.method.spec)
+        if self.conditions is not None:
+            self.conditions = self.conditions.to(self.device)
         self.order = ImageOrder(len(images), config.batch_size, config.seed)
         self.step, self.wall_seconds = 0, 0.0
         self.finite = torch.ones((), dtype=torch.bool, device=self.device)
         self.window: dict[str, Tensor] = {}
-        self.window_steps = 0
+        self.window_steps: dict[str, int] = {}
         self.parameters: dict[int, list[Tensor]] = {
             id(optimizer): [p for group in optimizer.param_groups for p in group["params"]]
             for optimizer in self.method.optimizers.values()
@@ -84,11 +93,16 @@ class Trainer:
         index = self.order(step)[self.world.rank * share : (self.world.rank + 1) * share]
         index = index.to(self.device)
         x = normalise(self.pixels[index]).contiguous(memory_format=torch.channels_last)
-        return Batch(x, None if self.labels is None else self.labels[index])
+        if self.conditions is None:
+            return Batch(x)
+        y = self.conditions[index]
+        return Batch(x, normalise(y) if y.ndim == 4 else y)
 
-    def minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
+    def minimize(self, loss: Tensor, optimizer: Optimizer, lr: float | None = None) -> None:
         """One step of `optimizer` on `loss`: moves that optimizer's parameters and no others."""
         parameters = self.parameters[id(optimizer)]
+        for group in optimizer.param_groups if lr is not None else ():
+            group["lr"] = lr
         with torch.autocast(self.device.type, enabled=False):
             optimizer.zero_grad(set_to_none=True)
             loss.backward(inputs=parameters)
@@ -109,11 +123,11 @@ class Trainer:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
             stats = self.method.training_step(self.batch(self.step), self.step, self.minimize)
         self.step += 1
-        self.window_steps += 1
         update_ema(self.ema, self.method, self.ema_decay())
         for name, value in stats.items():
             value = value.detach().float()
             self.window[name] = self.window[name] + value if name in self.window else value
+            self.window_steps[name] = self.window_steps.get(name, 0) + 1
 
     def ema_decay(self) -> float:
         """Weight of the old average after the current step; 0 copies the weights."""
@@ -149,9 +163,7 @@ class Trainer:
             for name, optimizer in self.method.optimizers.items():
                 optimizer.load_state_dict(state["optimizers"][name])
             self.window = {k: v.to(self.device) for k, v in state["window"].items()}
-            # Checkpoints of older versions don't have it.
-            old = state["step"] % self.config.log_steps if self.window else 0
-            self.window_steps = state.get("window_steps", old)
+            self.window_steps = state["window_steps"]
             self.step, self.wall_seconds = state["step"], state["wall_seconds"]
             if self.step > self.config.steps:
                 raise UserError(
@@ -163,7 +175,7 @@ class Trainer:
 
     # -- the loop -------------------------------------------------------------------------------
 
-    def train(self, draw: Callable[[Any, int], None]) -> int:
+    def train(self, draw: Callable[[Method, int], None]) -> int:
         """Trains up to `config.steps`; `draw(ema, step)` is called for each frame.
 
         Returns: the step at which it began.
@@ -187,7 +199,7 @@ class Trainer:
 
     def _loop(
         self,
-        draw: Callable[[Any, int], None],
+        draw: Callable[[Method, int], None],
         writer: checkpoint.Writer,
         frames: set[int],
         progress: Progress,
@@ -215,7 +227,8 @@ class Trainer:
                 raise self.not_finite()
             if stop or due or last:
                 self.wall_seconds = wall_before + time.monotonic() - started
-                distributed.broadcast_buffers(self.method, self.world)
+                # Batch-norm statistics drift apart between ranks.
+                distributed.broadcast(self.method.buffers(), self.world)
                 if self.world.is_main:
                     writer.save(self.state())
                 saved = time.monotonic()
@@ -235,11 +248,15 @@ class Trainer:
         )
 
     def log(self, progress: Progress) -> None:
-        """Means over the steps since the row before, to stats.jsonl and the progress bar."""
+        """Means since the row before, to stats.jsonl and the progress bar.
+
+        Each statistic is averaged over the steps that gave it.
+        """
         if self.world.is_main:
-            means = {name: t.item() / self.window_steps for name, t in self.window.items()}
+            counts = self.window_steps
+            means = {name: total.item() / counts[name] for name, total in self.window.items()}
             progress.row(self.step, means, self.wall_seconds)
-        self.window, self.window_steps = {}, 0
+        self.window, self.window_steps = {}, {}
 
     def announce(self) -> None:
         """One line that says what is trained on what."""
@@ -247,6 +264,6 @@ class Trainer:
             begin = f"resuming at step {self.step}" if self.step else "starting"
             self.run.log(
                 f"{begin} of {self.config.steps}, {len(self.pixels)} images "
-                f"{tuple(self.method.shape)}, {self.world.size} x {device_name(self.device)}, "
+                f"{tuple(self.method.spec.shape)}, {self.world.size} x {device_name(self.device)}, "
                 f"{self.config.precision}"
             )

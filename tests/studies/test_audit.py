@@ -11,7 +11,7 @@ import torch
 
 from imggen.data import datasets, images
 from imggen.metrics.certainty.estimate import Estimate, mean_of, share_of
-from imggen.studies.audit import audit, checks, damage, ladders
+from imggen.studies.audit import verdicts, checks, damage, ladders
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DIGITS = datasets.load("digits", "train")
@@ -60,12 +60,12 @@ def test_a_verdict_knows_which_way_is_better():
     high = mean_of(generator.normal(1, 0.1, 500), of="fake")
     low = mean_of(generator.normal(0, 0.1, 500), of="fake")
     found = {
-        name: audit.verdict(name, {name: low}, {name: high})
+        name: verdicts.verdict(name, {name: low}, {name: high})
         for name in ("kid", "density", "vendi_score")
     }
     assert found == {"kid": "better", "density": "worse", "vendi_score": "worse"}
-    assert audit.verdict("kid", {"kid": high}, {"kid": high}) == "same"
-    assert audit.verdict("kid", {"kid": "too few samples."}, {"kid": high}) == "none"
+    assert verdicts.verdict("kid", {"kid": high}, {"kid": high}) == "same"
+    assert verdicts.verdict("kid", {"kid": "too few samples."}, {"kid": high}) == "none"
 
 
 def test_ladders_keep_their_number_of_images():

@@ -1,0 +1,111 @@
+"""What every publication shares: its options, its folder, its manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from imggen.data.images import Images
+from imggen.runs.conditions import label_counts
+from imggen.runs.manifest import command_line, package_versions
+from imggen.runs.places import assets, repository
+from imggen.runs.provenance import source_hash
+from imggen.runs.settings import Manifest, as_json, inputs
+from imggen.system.errors import UserError
+from imggen.system.files import sha256_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions:
+    """What the script of every publication can be asked."""
+
+    run_dir: Path | None = None
+    """Where the run is kept; default runs/SLUG."""
+    docs_dir: Path | None = None
+    """Docs folder to publish to; default docs/ for the settings of record, else RUN_DIR/docs."""
+    publish: bool = True
+    """Publish figures and numbers when all is done."""
+    from_published: bool = False
+    """Draw and measure again from what is published, without the long part."""
+
+
+class Study(Protocol):
+    """An experiment, or a question answered on real data: what a script in experiments/ holds."""
+
+    @property
+    def slug(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def method_path(self) -> str:
+        """module:class of what decides the results."""
+        ...
+
+    @property
+    def loop(self) -> int | None:
+        """Version of the training loop's arithmetic, None where nothing is trained."""
+        ...
+
+    def config(self) -> dict[str, Any]:
+        """The settings of record, as a manifest holds them."""
+        ...
+
+
+def run_folder(study: Study, options: StudyOptions) -> Path:
+    """The folder of the run."""
+    return options.run_dir or repository() / "runs" / study.slug
+
+
+def is_of_record(study: Study, config: dict[str, Any]) -> bool:
+    """Whether settings are those of record, apart from what changes no result."""
+    return inputs(as_json(config)) == inputs(as_json(study.config()))
+
+
+def target_folder(study: Study, options: StudyOptions, config: dict[str, Any]) -> Path:
+    """Where to publish: docs/ for the settings of record, below the run for others."""
+    of_record = is_of_record(study, config)
+    default = repository() / "docs" if of_record else run_folder(study, options) / "docs"
+    return assets(options.docs_dir or default) / study.slug
+
+
+def published_folder(study: Study, options: StudyOptions) -> Path:
+    """The folder of what is published already.
+
+    Raises: UserError when nothing is.
+    """
+    folder = assets(options.docs_dir) / study.slug
+    if not (folder / "manifest.json").exists():
+        raise UserError(f"{study.slug} is not published in {folder}: run it without this flag.")
+    return folder
+
+
+def common_manifest(study: Study, config: dict[str, Any], images: Images, seed: int) -> Manifest:
+    """What every manifest says of settings, code, data and packages."""
+    config = as_json(config)
+    config["data"]["root"] = None  # where the files lie on this machine is nobody's business
+    return {
+        "slug": study.slug,
+        "title": study.title,
+        "command": command_line(),
+        "method": study.method_path,
+        "config": config,
+        "config_hash": sha256_json(inputs(config)),
+        "source_hash": source_hash(study.method_path.split(":")[0]),
+        "loop": study.loop,
+        "dataset": about(images),
+        "packages": package_versions(),
+        "seed": seed,
+    }
+
+
+def about(images: Images) -> dict[str, Any]:
+    """A dataset's split as a manifest holds it."""
+    return {
+        "name": images.name,
+        "split": images.split,
+        "sha256": images.sha256,
+        "images": len(images),
+        "classes": list(images.classes),
+        "label_counts": list(label_counts(images)),
+    }
