@@ -66,7 +66,7 @@ class Config:
     @classmethod
     def tiny(cls) -> Config:
         """The smallest instance, for tests."""
-        return cls(z_dim=4, width=4)
+        return cls(z_dim=4, width=4, lr=2e-3)
 
 
 class CGAN(nn.Module):

@@ -11,7 +11,7 @@ import torch
 
 from imggen.data import datasets, images
 from imggen.metrics.certainty.estimate import Estimate, mean_of, share_of
-from imggen.studies.audit import verdicts, checks, damage, ladders
+from imggen.studies.audit import checks, damage, ladders, verdicts
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DIGITS = datasets.load("digits", "train")

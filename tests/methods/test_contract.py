@@ -1,0 +1,342 @@
+"""The contract that every paper keeps; papers are discovered, stand-ins show what it carries."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from cases import (
+    CASES,
+    PAPERS,
+    STAND_INS,
+    batch_for,
+    conditions_for,
+    digits,
+    keep_no_frame,
+    spec_of,
+    trainer,
+)
+
+from imggen.methods import Encodes, HasLikelihood, Reconstructs, Spec
+from imggen.runs.conditions import refuse_other_classes
+from imggen.runs.cost import sampling_cost
+from imggen.runs.folder import RunDir
+from imggen.runs.sampling import Trained, draw, generate
+from imggen.runs.weights import halved
+from imggen.system.errors import UserError
+from imggen.training.cost import flops_per_image
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def plain_minimize(loss, optimizer, lr=None):
+    for group in optimizer.param_groups if lr is not None else ():
+        group["lr"] = lr
+    optimizer.zero_grad()
+    loss.backward(inputs=[p for group in optimizer.param_groups for p in group["params"]])
+    optimizer.step()
+
+
+@pytest.mark.parametrize("name", PAPERS)
+class TestPaper:
+    def test_docstring_names_paper_objective_and_departures(self, name):
+        doc = PAPERS[name].module.__doc__ or ""
+        assert "arxiv.org/abs/" in doc
+        assert "$$" in doc
+        assert "## Departures from the paper" in doc
+
+    def test_every_setting_says_what_it_is(self, name):
+        module = PAPERS[name].module
+        for kind in (module.Config, getattr(module, "Sampler", module.Config)):
+            assert dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen
+            source = inspect.getsource(kind)
+            for field in dataclasses.fields(kind):
+                after = source.split(f"    {field.name}:", 1)[1].split("\n", 2)[1]
+                assert after.strip().startswith('"""'), field.name
+
+    @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 28, 28), (1, 32, 32)])
+    def test_samples_have_the_images_shape_and_range(self, name, shape):
+        method = PAPERS[name].build(spec_of(shape)).eval()
+        z = method.latents(5, torch.Generator().manual_seed(0))
+        x = method.sample(z, conditions_for(method, 5))
+        assert x.shape == (5, *shape)
+        assert x.min() >= -1 and x.max() <= 1
+
+    def test_one_image_is_learnt(self, name, tmp_path):
+        """All images are the same one: samples come nearer to it."""
+        images = digits()
+        index = torch.zeros(len(images), dtype=torch.int64)
+        pixels = images.pixels[index]
+        alike = dataclasses.replace(images, pixels=pixels, sources=255 - pixels)
+        t = trainer(tmp_path, PAPERS[name], alike, steps=400, frames=0, ema_rampup=0.0)
+
+        def error() -> float:
+            shown = dataclasses.replace(trained_on_digits(t.ema), sources=alike.sources)
+            made = generate(shown, 64, seed=0)[0].float() / 255
+            return (made - pixels[:64].float() / 255).square().mean().item()
+
+        before = error()
+        t.train(keep_no_frame)
+        assert error() < 0.7 * before, (before, error())
+
+
+@pytest.mark.parametrize("name", CASES)
+class TestContract:
+    def test_latents_depend_on_their_generator_alone(self, name):
+        method = CASES[name].build(spec_of())
+        torch.manual_seed(1)
+        a = method.latents(4, torch.Generator().manual_seed(3))
+        torch.manual_seed(2)
+        assert len(a) == 4
+        assert torch.equal(a, method.latents(4, torch.Generator().manual_seed(3)))
+
+    def test_each_loss_moves_only_its_own_parameters(self, name):
+        method = CASES[name].build(spec_of())
+        parameters = {id(p): p for p in method.parameters()}
+        owner = {
+            id(p): optimizer
+            for optimizer in method.optimizers.values()
+            for group in optimizer.param_groups
+            for p in group["params"]
+        }
+        assert owner.keys() <= parameters.keys()
+        moved = set()
+
+        def minimize(loss, optimizer, lr=None):
+            before = {key: p.detach().clone() for key, p in parameters.items()}
+            plain_minimize(loss, optimizer, lr)
+            now = {key for key, p in parameters.items() if not torch.equal(before[key], p)}
+            assert now and all(owner.get(key) is optimizer for key in now)
+            moved.update(now)
+
+        for step in range(12):
+            method.training_step(batch_for(method), step, minimize)
+        assert moved == owner.keys(), "a parameter that has an optimizer never moved"
+
+    def test_statistics_are_finite_scalars_and_all_drawn(self, name):
+        method, seen = CASES[name].build(spec_of()), set()
+        for step in range(20):
+            stats = method.training_step(batch_for(method), step, plain_minimize)
+            assert all(value.ndim == 0 and value.isfinite() for value in stats.values())
+            seen |= stats.keys()
+        assert seen == {stat for stats in method.panels.values() for stat in stats}
+
+    def test_published_state_is_enough_to_sample_and_fits_half_precision(self, name):
+        case = CASES[name]
+        method, other = case.build(spec_of()).eval(), case.build(spec_of()).eval()
+        for step in range(12):
+            method.training_step(batch_for(method), step, plain_minimize)
+        weights = halved(method.published_state())
+        assert not any(w.dtype == torch.float32 for w in weights.values())
+        for one in (method, other):
+            assert not one.load_state_dict(weights, strict=False).unexpected_keys
+        a, b = (generate(trained_on_digits(one), 12, seed=0)[0] for one in (method, other))
+        assert torch.equal(a, b)
+
+    def test_samples_do_not_depend_on_the_global_generator(self, name):
+        trained = trained_on_digits(CASES[name].build(spec_of()).eval())
+        torch.manual_seed(1)
+        first = generate(trained, 8, seed=3)[0]
+        torch.manual_seed(2)
+        state = torch.get_rng_state()
+        assert torch.equal(first, generate(trained, 8, seed=3)[0])
+        assert torch.equal(state, torch.get_rng_state()), "and leave it alone"
+        assert not torch.equal(first, generate(trained, 8, seed=4)[0])
+
+    def test_abilities_give_what_they_promise(self, name):
+        method = CASES[name].build(spec_of()).eval()
+        x = batch_for(method).x
+        with torch.inference_mode():
+            if isinstance(method, Reconstructs):
+                assert method.reconstruct(x).shape == x.shape
+            if isinstance(method, Encodes):
+                assert method.encode(x).ndim == 2 and len(method.encode(x)) == len(x)
+            if isinstance(method, HasLikelihood):
+                found = method.likelihood(x, torch.Generator().manual_seed(0))
+                assert all(values.shape == (len(x),) for values in found.values())
+                assert method.likelihood_note
+
+    @pytest.mark.parametrize("precision", ["fp32", "bf16"])
+    def test_stopping_and_resuming_changes_no_bit(self, name, precision, tmp_path):
+        whole = trainer(tmp_path / "whole", CASES[name], precision=precision)
+        whole.train(keep_no_frame)
+        for steps in (8, 20, 30):
+            part = trainer(tmp_path / "parts", CASES[name], precision=precision, steps=steps)
+            part.train(keep_no_frame)
+        for a, b in ((whole.method, part.method), (whole.ema, part.ema)):
+            ours, theirs = a.state_dict(), b.state_dict()
+            assert ours.keys() == theirs.keys()
+            assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+    def test_cost_is_counted(self, name, tmp_path):
+        t = trainer(tmp_path, CASES[name])
+        assert flops_per_image(t) > 0
+        cost = sampling_cost(trained_on_digits(t.ema))
+        assert cost["flops_per_image"] > 0 and cost["ms_per_image"] > 0
+        assert cost["network_passes"] >= 1
+
+
+def trained_on_digits(method, sampler=None) -> Trained:
+    images = digits()
+    return Trained(method, sampler, (36,) * 10, images.sources)
+
+
+def conditional(kind: str) -> list[str]:
+    specs = {name: case.build(spec_of()).spec for name, case in CASES.items()}
+    return [name for name, spec in specs.items() if (spec.classes if kind == "labels" else
+                                                     spec.source)]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", conditional("labels"))
+class TestLabels:
+    def test_labels_decide_what_is_drawn(self, name):
+        method = CASES[name].build(spec_of()).eval()
+        z = method.latents(6, torch.Generator().manual_seed(0))
+        a, b = (method.sample(z, torch.full((6,), label)) for label in (0, 1))
+        assert not torch.equal(a, b)
+
+    def test_labels_of_samples_are_drawn_like_the_training_labels(self, name):
+        method = CASES[name].build(spec_of()).eval()
+        _, y = generate(Trained(method, None, (0, 300, 100) + (0,) * 7), 2000, seed=0)
+        counts = torch.bincount(y, minlength=10)
+        assert counts[1] + counts[2] == 2000
+        assert counts[1].item() == pytest.approx(1500, abs=60)
+
+    def test_data_without_labels_or_with_others_are_refused(self, name, tmp_path):
+        with pytest.raises(ValueError, match="label"):
+            CASES[name].build(Spec((1, 8, 8)))
+        method = CASES[name].build(Spec((1, 8, 8), classes=7))
+        with pytest.raises(UserError, match=r"knows 7 classes, but digits:test has 10"):
+            refuse_other_classes(method.spec, digits())
+
+    def test_a_label_that_does_not_exist_is_refused(self, name):
+        trained = trained_on_digits(CASES[name].build(spec_of()).eval())
+        for label in (-1, 10):
+            with pytest.raises(UserError, match="labels go from 0 to 9"):
+                generate(trained, 3, seed=0, label=label)
+        assert generate(trained, 3, seed=0, label=7)[1].tolist() == [7, 7, 7]
+
+
+def test_a_label_for_an_unconditional_method_is_refused():
+    trained = trained_on_digits(CASES["dcgan"].build(spec_of()).eval())
+    with pytest.raises(UserError, match="knows no labels"):
+        generate(trained, 3, seed=0, label=1)
+
+
+@pytest.mark.parametrize("name", conditional("source"))
+def test_images_to_start_from_decide_what_is_drawn(name):
+    method = CASES[name].build(spec_of()).eval()
+    trained = trained_on_digits(method)
+    z = method.latents(4, torch.Generator().manual_seed(0))
+    y = conditions_for(method, 4)
+    assert not torch.equal(draw(trained, z, y), draw(trained, z, y.flip(0)))
+    with pytest.raises(UserError, match="none are at hand"):
+        generate(Trained(method), 4, seed=0)
+    with pytest.raises(UserError, match="an image to start from is missing"):
+        draw(trained, z)
+
+
+def test_a_sampler_of_several_steps_costs_what_it_says():
+    method = STAND_INS["Denoiser"].build(spec_of()).eval()
+    sampler = STAND_INS["Denoiser"].module.Sampler
+    costs = [sampling_cost(trained_on_digits(method, sampler(steps=n))) for n in (1, 7)]
+    assert [cost["network_passes"] for cost in costs] == [1, 7]
+    assert costs[1]["flops_per_image"] == 7 * costs[0]["flops_per_image"]
+    with pytest.raises(UserError, match="a sampler of 0 steps draws nothing"):
+        generate(trained_on_digits(method, sampler(steps=0)), 4, seed=0)
+
+
+def test_noise_inside_the_sampler_has_a_seed_for_each_block():
+    method = STAND_INS["Denoiser"].build(spec_of()).eval()
+    jittery = trained_on_digits(method, STAND_INS["Denoiser"].module.Sampler(jitter=0.5))
+    many, few = (generate(jittery, n, seed=0)[0] for n in (1000, 500))
+    z = method.latents(1000, torch.Generator().manual_seed(0))
+    assert torch.equal(draw(jittery, z)[:500], draw(jittery, z[:500]))
+    assert not torch.equal(many, draw(trained_on_digits(method), z))
+    assert few.shape == (500, 1, 8, 8)
+
+
+def test_statistics_are_averaged_over_the_steps_that_gave_them(tmp_path):
+    t = trainer(tmp_path, STAND_INS["Critic"], steps=20, log_steps=10)
+    seen: dict[str, list[float]] = {"loss_D": [], "loss_G": []}
+    step = t.method.training_step
+
+    def spy(batch, at, minimize):
+        stats = step(batch, at, minimize)
+        for name, value in stats.items():
+            seen[name].append(value.item())
+        return stats
+
+    t.method.training_step = spy
+    t.train(keep_no_frame)
+    rows = RunDir(tmp_path).read_stats()
+    assert len(seen["loss_D"]) == 20 and len(seen["loss_G"]) == 4
+    for row, every, rare in ((rows[0], slice(0, 10), slice(0, 2)),
+                             (rows[1], slice(10, 20), slice(2, 4))):  # fmt: skip
+        for name, part in (("loss_D", every), ("loss_G", rare)):
+            values = seen[name][part]
+            assert row[name] == pytest.approx(sum(values) / len(values), rel=1e-5)
+
+
+def test_what_a_phase_does_not_train_stays(tmp_path):
+    t = trainer(tmp_path, STAND_INS["TwoPhases"], steps=20)
+    prior = [p.detach().clone() for p in t.method.prior.parameters()]
+    while t.step < 10:
+        t.advance()
+    assert all(map(torch.equal, prior, t.method.prior.parameters()))
+    first = [p.detach().clone() for p in t.method.encoder.parameters()]
+    while t.step < 20:
+        t.advance()
+    assert all(map(torch.equal, first, t.method.encoder.parameters()))
+    assert not all(map(torch.equal, prior, t.method.prior.parameters()))
+    assert math.isfinite(t.window["code"].item()) and t.window_steps["code"] == 10
+
+
+@pytest.mark.slow
+def test_two_processes_stay_in_step_and_resume(tmp_path):
+    """Two gloo ranks by torchrun end with the same weights, whether stopped or not."""
+    script = tmp_path / "ranks.py"
+    script.write_text(
+        "import sys, torch, torch.distributed as dist\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from pathlib import Path\n"
+        "from imggen.system import distributed\n"
+        "from imggen.system.command import leave\n"
+        "from cases import CASES, keep_no_frame, trainer\n"
+        "for case in CASES:\n"
+        "    for name, stops in (('whole', (12,)), ('parts', (8, 12))):\n"
+        "        for steps in stops:\n"
+        "            t = trainer(Path(sys.argv[1]) / case / name, CASES[case], steps=steps)\n"
+        "            t.train(keep_no_frame)\n"
+        "            dist.barrier()\n"
+        "        tensors = [*t.method.parameters(), *t.method.buffers()]\n"
+        "        flat = torch.cat([p.detach().flatten().double() for p in tensors])\n"
+        "        both = [torch.zeros_like(flat), torch.zeros_like(flat)]\n"
+        "        dist.all_gather(both, flat)\n"
+        "        assert torch.equal(*both), f'{case}: ranks drifted apart'\n"
+        "        if t.world.is_main:\n"
+        "            print(case, name, flat.sum().item())\n"
+        "distributed.disconnect(wait=True)\n"
+        "leave(0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]  # noqa: RUF005
+        + [script, tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=REPOSITORY,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    sums = dict(re.findall(r"^(\w+ (?:whole|parts)) (\S+)$", done.stdout, re.MULTILINE))
+    for case in CASES:
+        assert sums[f"{case} whole"] == sums[f"{case} parts"], case
