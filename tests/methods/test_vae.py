@@ -59,9 +59,10 @@ def test_beta_weighs_the_kl():
         torch.manual_seed(0)
         method = vae.VAE(vae.Config(z_dim=2, hidden=(4,), beta=beta), SPEC)
         torch.manual_seed(1)
-        stats = method.training_step(
-            Batch(torch.rand(16, 1, 8, 8) * 2 - 1),
-            0,
-            lambda loss, optimizer, lr, b=beta: losses.__setitem__(b, loss.item()),
-        )
+        x = torch.rand(16, 1, 8, 8) * 2 - 1
+
+        def keep(loss, optimizer, lr, beta=beta):
+            losses[beta] = loss.item()
+
+        stats = method.training_step(Batch(x), 0, keep)
     assert losses[4.0] - losses[1.0] == pytest.approx(3 * stats["kl"].item(), rel=1e-5)

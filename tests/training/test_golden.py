@@ -1,7 +1,7 @@
 """The loop's own arithmetic, held against stored values: a change asks for a new version.
 
-A tiny linear method is trained with everything that the loop adds: order of images, noise, clipping,
-average of weights, precision. Processors differ a little, so there is a tolerance.
+A tiny linear method is trained with everything that the loop adds: order of images, noise,
+clipping, average of weights, precision. Processors differ a little, so there is a tolerance.
 """
 
 from __future__ import annotations
