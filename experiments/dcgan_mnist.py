@@ -5,15 +5,15 @@ from imggen.experiment import Experiment
 from imggen.methods.dcgan import DCGAN, Config
 from imggen.training.config import TrainConfig
 
-STEPS = 26_000
+STEPS = 24_000
 
 experiment = Experiment(
     slug="dcgan-mnist",
     title="DCGAN on MNIST",
     method=DCGAN,
-    settings=Config(lr_steps=STEPS),
+    settings=Config(lr_G=5e-4, lr_steps=STEPS),
     data=DataConfig(name="mnist"),
-    train=TrainConfig(steps=STEPS, batch_size=128, precision="bf16", ema_halflife_images=100_000),
+    train=TrainConfig(steps=STEPS, batch_size=64, precision="bf16", ema_halflife_images=100_000),
 )
 
 if __name__ == "__main__":

@@ -12,9 +12,6 @@ from tyro.conf import Positional
 from imggen.drawing import grids
 from imggen.evaluation import evaluate as scoring
 from imggen.evaluation import report, resolve, scorecard
-from imggen.features import sets
-from imggen.features.extract import choose_extractor
-from imggen.publishing import pictures
 from imggen.publishing.status import status as published_status
 from imggen.runs import restore
 from imggen.system.command import run_command
@@ -100,14 +97,21 @@ def evaluate(
     assert fake_set is not None
     if train is None and seen and (seen.name, seen.split) == (fake_set.name, fake_set.split):
         seen = None  # the training images themselves were asked about
-    result = scoring.evaluate(
-        real_set, fake_set, seen, features, n, weights, seed, rival, cache, utility
+    gathered = scoring.gather(
+        real_set,
+        fake_set,
+        seen,
+        rival,
+        features=features,
+        weights=weights,
+        n=n,
+        seed=seed,
+        cache=cache,
+        utility=utility,
     )
+    result = scoring.evaluate(gathered, utility)
     if figure is not None:
-        extractor = None
-        if not isinstance(real_set, sets.GivenFeatures):
-            extractor = choose_extractor(features, real_set, weights)
-        write_bytes(figure, scorecard.picture(result, fake_set, seen, extractor))
+        write_bytes(figure, scorecard.picture(result, gathered))
     if json:
         print(_json(result))
     else:
@@ -151,7 +155,7 @@ def sample(
         raise UserError(f"--out {out} must end in .png or .npy.")
     images = restore.sample_images(run, n, seed, docs_dir, label, sampler, root)
     if out.suffix == ".png":
-        scale = pictures.scale_for(images.shape[1])
+        scale = grids.scale_for(images.shape[1])
         write_bytes(out, grids.png(grids.image_grid(images.pixels, COLUMNS, scale)))
     else:
         write_bytes(out, grids.npy(images.pixels))

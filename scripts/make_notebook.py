@@ -25,26 +25,41 @@ CELLS = [
     (
         "code",
         "import torch\nfrom IPython.display import Image\n\n"
-        "from imggen import figures, published\n\n\n"
+        "from imggen.drawing.grids import image_grid, png\n"
+        "from imggen.runs.places import find\n"
+        "from imggen.runs.restore import load\n"
+        "from imggen.runs.sampling import draw, generate, walk\n\n\n"
         "def show(pixels, columns=12):\n"
-        "    return Image(figures.png(figures.image_grid(pixels, columns, scale=2)))",
+        "    return Image(png(image_grid(pixels, columns, scale=2)))",
     ),
     (
         "md",
-        "## A generator is a function\n\n`published.load` gives the method with its averaged "
-        "weights and its manifest.",
+        "## A generator is a function\n\n`load` gives a trained method, with its averaged weights "
+        "and how it samples, and the manifest of its training.",
     ),
     (
         "code",
-        'dcgan, manifest = published.load(published.find("dcgan-mnist"))\n'
+        'dcgan, manifest = load(find("dcgan-mnist"))\n'
         'print(manifest["title"], manifest["steps"], "steps on", manifest["device"])\n'
-        "show(published.generate(dcgan, 36, seed=2026))",
+        "pixels, _ = generate(dcgan, 36, seed=2026)\n"
+        "show(pixels)",
     ),
     ("md", "## Other families, same calls"),
     (
         "code",
-        'vae, _ = published.load(published.find("vae-mnist"))\n'
-        "show(published.generate(vae, 36, seed=2026))",
+        'vae, _ = load(find("vae-mnist"))\npixels, _ = generate(vae, 36, seed=2026)\nshow(pixels)',
+    ),
+    (
+        "md",
+        "A conditional generator draws what it is asked for, one label an image. Here are twelve "
+        "digits for each of three labels.",
+    ),
+    (
+        "code",
+        'cgan, _ = load(find("cgan-mnist"))\n'
+        "z = cgan.method.latents(36, torch.Generator().manual_seed(1))\n"
+        "y = torch.tensor([2, 7, 8]).repeat_interleave(12)\n"
+        "show(draw(cgan, z, y))",
     ),
     (
         "md",
@@ -53,12 +68,9 @@ CELLS = [
     ),
     (
         "code",
-        "from imggen.data import to_uint8\n\n"
-        "start = dcgan.latents(4, torch.Generator().manual_seed(5))\n"
-        "end = dcgan.latents(4, torch.Generator().manual_seed(6))\n"
-        "rows = [figures.slerp(start, end, t / 11) for t in range(12)]\n"
-        "z = torch.stack(rows, dim=1).flatten(0, 1)\n"
-        "show(to_uint8(dcgan.sample(z)))",
+        "points = dcgan.method.latents(8, torch.Generator().manual_seed(5)).view(2, 4, -1)\n"
+        "there = torch.stack(walk(points, 12)[:12], dim=1)\n"
+        "show(draw(dcgan, there.flatten(0, 1)))",
     ),
     (
         "md",
@@ -68,8 +80,8 @@ CELLS = [
     ),
     (
         "code",
-        "z = vae.latents(24, torch.Generator().manual_seed(7))\n"
-        "show(to_uint8(vae.sample(torch.cat([0.5 * z, 1.5 * z]))))",
+        "z = vae.method.latents(24, torch.Generator().manual_seed(7))\n"
+        "show(draw(vae, torch.cat([0.5 * z, 1.5 * z])))",
     ),
 ]
 

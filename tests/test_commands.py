@@ -80,8 +80,8 @@ def test_other_data_in_the_same_run_directory_is_refused(finished, run):
     options = ("--run-dir", finished / "run", "--no-publish")
     done = run("experiments/dcgan_mnist.py", *SHORT, *options, "--train.seed", "1")
     bad(done, "train.seed was 0 and is now 1", "--run-dir")
-    done = run("experiments/dcgan_mnist.py", *SHORT, *options, "--method.lr", "0.1")
-    bad(done, "method.lr was 0.0002 and is now 0.1")
+    done = run("experiments/dcgan_mnist.py", *SHORT, *options, "--method.lr-G", "0.1")
+    bad(done, "method.lr_G was 0.0005 and is now 0.1")
 
 
 def test_samples_of_a_run_are_the_same_every_time(finished, run, tmp_path):

@@ -93,7 +93,7 @@ def test_every_promised_page_is_there(site):
     promised = (
         "blog/ blog/dcgan-mnist/ blog/vae-mnist/ state-of-the-art/ results/ protocol/ reproduce/ "
         "contributing/ bibliography/ fr/ fr/rapport-de-decembre/ methods/dcgan/ methods/vae/ "
-        "notebooks/sample/ reference/imggen.train/ reference/imggen.metrics.frechet/"
+        "notebooks/sample/ reference/imggen.training.loop/ reference/imggen.metrics.frechet/"
     )
     for page in promised.split():
         assert page in found, page

@@ -20,6 +20,11 @@ PADDING = 2
 BACKGROUND = 255
 
 
+def scale_for(height: int) -> int:
+    """How often a pixel is repeated so that an image is about 56 pixels high."""
+    return max(1, round(56 / height))
+
+
 def image_grid(pixels: Tensor, columns: int, scale: int = 1, padding: int = PADDING) -> Pixels:
     """Tiles uint8 images (N, C, H, W) row by row on white: (rows·H', columns·W', 3), N padded.
 

@@ -1,65 +1,66 @@
-"""Mode counts of generated Stacked-MNIST images: which of 1,000 triples of digits are drawn."""
+"""Metrics that look at images, not at features: modes of stacked digits, classifiers' accuracy."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from imggen.data.images import choose
+from imggen.data.images import ImageSet
 from imggen.evaluation.catalogue import Found
 from imggen.features.extractors import lenet_extractor
-from imggen.features.sets import AnySet, GivenFeatures
+from imggen.features.sets import AnySet, Features
 from imggen.metrics import accuracy, modes
 from imggen.metrics.arrays import Array
 from imggen.system.errors import UserError
 
-NAME = "stacked_mnist"
+STACKED = "stacked_mnist"
+"""The dataset whose modes are counted."""
 
 
-def measure_modes(real: AnySet, fake: AnySet, n: int, seed: int) -> Found:
-    """Modes found and their divergence from the real ones, over `n` images of each set.
+def by_images(real: Features, fake: Features, utility: bool) -> Found:
+    """Mode counts where the real images are stacked digits; with `utility`, accuracy scores."""
+    found = measure_modes(real, fake) if real.name == STACKED else {}
+    return found | (measure_utility(real, fake) if utility else {})
+
+
+def measure_modes(real: Features, fake: Features) -> Found:
+    """Modes found and their divergence from the real ones.
 
     Our frozen classifier reads each channel (metrics/modes.py).
 
     Raises: UserError for generated images without three channels.
     """
-    digits = read(fake, n, seed)
+    digits = read_digits(fake)
     return {
         "modes": modes.count_modes(modes.stacked_labels(digits), modes.STACKED_MODES),
-        "mode_divergence": modes.stacked_divergence(digits, read(real, n, seed)),
+        "mode_divergence": modes.stacked_divergence(digits, read_digits(real)),
     }
 
 
 @torch.inference_mode()
-def read(given: AnySet, n: int, seed: int) -> Array:
-    """The digits (n, 3) that our frozen classifier reads in the channels of `n` images.
+def read_digits(given: Features) -> Array:
+    """The digits (n, 3) that our frozen classifier reads in the channels of the images.
 
     Raises: UserError for images without three channels.
     """
-    if isinstance(given, GivenFeatures) or given.shape[0] != 3:
+    if given.images is None or given.images.shape[0] != 3:
         raise UserError(f"{given.name} has no three channels: counting modes needs stacked digits.")
     run = lenet_extractor().run
     found = []
-    for block in given.subset(choose(given.hashes, n, seed)).blocks():
+    for block in given.images.blocks():
         logits = run(block.flatten(0, 1)[:, None])[1]
         assert logits is not None
         found.append(logits.argmax(dim=1).view(-1, 3))
     return torch.cat(found).numpy()
 
 
-def by_images(real: AnySet, fake: AnySet, n: int, seed: int, utility: bool) -> Found:
-    """The metrics that look at images, not at features: modes of stacked digits, and utility."""
-    found = measure_modes(real, fake, n, seed) if real.name == NAME else {}
-    return found | (measure_utility(real, fake, n, seed) if utility else {})
-
-
-def measure_utility(real: AnySet, fake: AnySet, n: int, seed: int) -> Found:
-    """Classification accuracy scores of `n` images each (metrics/utility.py).
+def measure_utility(real: Features, fake: Features) -> Found:
+    """Classification accuracy scores (metrics/accuracy.py).
 
     Raises: UserError when a set has no labels, or classes that the real set does not have.
     """
-    x, y = labelled(real, n, seed)
-    x_fake, y_fake = labelled(fake, n, seed)
-    names, fake_names = (list(given.classes) for given in (real, fake))  # type: ignore[union-attr]
+    x, y, names = labelled(real)
+    x_fake, y_fake, fake_names = labelled(fake)
     if not set(fake_names) <= set(names):
         raise UserError(
             f"{fake.name} has the classes {', '.join(fake_names)}, but {real.name} has "
@@ -75,22 +76,21 @@ def measure_utility(real: AnySet, fake: AnySet, n: int, seed: int) -> Found:
         raise UserError(str(error)) from error
 
 
-def refuse_unlabelled(given: AnySet) -> None:
-    """Raises UserError when a set has no labels."""
-    if isinstance(given, GivenFeatures) or given.labels is None:
+def labelled(given: Features) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Images (n, C, H, W), their labels (n,) and the names of the classes.
+
+    Raises: UserError when the set has no labels.
+    """
+    images = refuse_unlabelled(given.name, given.images)
+    assert images.labels is not None
+    return torch.cat(list(images.blocks())), images.labels, images.classes
+
+
+def refuse_unlabelled(name: str, images: AnySet | None) -> ImageSet:
+    """The images. Raises: UserError when there are none, or when they have no labels."""
+    if images is None or isinstance(images, Features) or images.labels is None:
         raise UserError(
-            f"--utility needs labels, and {given.name} has none: give NAME:SPLIT or a folder with "
+            f"--utility needs labels, and {name} has none: give NAME:SPLIT or a folder with "
             "one sub-folder per class."
         )
-
-
-def labelled(given: AnySet, n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """`n` images (n, C, H, W) and their labels (n,).
-
-    Raises: UserError when the set has none.
-    """
-    refuse_unlabelled(given)
-    assert not isinstance(given, GivenFeatures)
-    chosen = given.subset(choose(given.hashes, n, seed))
-    assert chosen.labels is not None
-    return torch.cat(list(chosen.blocks())), chosen.labels
+    return images

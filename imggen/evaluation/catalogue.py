@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, NotRequired, TypedDict
 
 from imggen.metrics.certainty.estimate import Estimate
 
 Sees = Literal["both", "coherence", "variety", "memorisation", "likelihood"]
-
-
 Better = Literal["lower", "higher", "floor"]
+
+Found = dict[str, Estimate | str]
+"""By metric: its estimate, or one sentence that says why there is none."""
+
+
+class Entry(TypedDict):
+    """One metric in metrics.json (DESIGN § 7)."""
+
+    value: float | None
+    interval: list[float] | None
+    better: Better
+    sees: Sees
+    note: NotRequired[str]
+    """Why there is no value, or what it was taken of."""
+    floor: NotRequired[float | None]
+    """The value of real images in place of generated ones."""
+    floor_interval: NotRequired[list[float]]
+
+
+Entries = dict[str, Entry]
 
 
 @dataclass(frozen=True)
@@ -31,6 +49,7 @@ METRICS = {
     "density": Metric("coherence", "higher"),
     "clipped_density": Metric("coherence", "higher"),
     "prd_f1_8": Metric("coherence", "higher"),
+    "agreement": Metric("coherence", "higher"),
     "recall": Metric("variety", "higher"),
     "coverage": Metric("variety", "higher"),
     "clipped_coverage": Metric("variety", "higher"),
@@ -51,31 +70,100 @@ METRICS = {
     "elbo_nats": Metric("likelihood", "lower"),
     "bits_per_dim": Metric("likelihood", "lower"),
 }
-
-
 CORE = ("frechet_distance", "kid", "precision", "recall", "density", "coverage", "classifier_score")
 """What every table of results shows; the rest stands in metrics.json and `imggen evaluate`."""
 
 
-Found = dict[str, Estimate | str]
-"""By metric: its estimate, or one sentence that says why there is none."""
+@dataclass(frozen=True)
+class Title:
+    """How a metric is called wherever people read it. No result depends on it."""
+
+    text: str
+    factor: float = 1
+    """What values are multiplied by before they are shown; the text says so."""
 
 
-def entries(found: Found, floor: Found | None = None) -> dict[str, dict[str, Any]]:
-    """The estimates as metrics.json lays them out, in the catalogue's order (DESIGN § 7)."""
-    rows: dict[str, dict[str, Any]] = {}
-    for name, metric in METRICS.items():
-        if name not in found:
-            continue
-        estimate = found[name]
-        row: dict[str, Any] = {"value": None, "interval": None}
-        if isinstance(estimate, Estimate):
-            row = {"value": estimate.value, "interval": list(estimate.interval())}
-        else:
-            row["note"] = estimate
-        row |= {"better": metric.better, "sees": metric.sees}
-        real = (floor or {}).get(name)
-        if isinstance(real, Estimate):
-            row |= {"floor": real.value, "floor_interval": list(real.interval())}
-        rows[name] = row
-    return rows
+TITLES = {
+    "frechet_distance": Title("Fréchet distance"),
+    "frechet_infinity": Title("Fréchet distance, extrapolated"),
+    "kid": Title("Kernel distance × 1000", factor=1000),
+    "classifier_score": Title("Classifier score"),
+    "precision": Title("Precision"),
+    "density": Title("Density"),
+    "clipped_density": Title("Clipped density"),
+    "prd_f1_8": Title("PRD F⅛"),
+    "agreement": Title("Agreement with the label"),
+    "recall": Title("Recall"),
+    "coverage": Title("Coverage"),
+    "clipped_coverage": Title("Clipped coverage"),
+    "prd_f8": Title("PRD F₈"),
+    "vendi_score": Title("Vendi score"),
+    "pairwise_diversity": Title("Pairwise diversity"),
+    "class_divergence": Title("Divergence of classes, nats"),
+    "modes": Title("Modes found"),
+    "mode_divergence": Title("Divergence of modes, nats"),
+    "gan_train": Title("Accuracy, trained on generated"),
+    "gan_test": Title("Accuracy, tested on generated"),
+    "authenticity": Title("Authenticity"),
+    "data_copying": Title("Data-copying test C_T"),
+    "near_copies": Title("Near copies"),
+    "copied": Title("Copies of training images"),
+    "repeated": Title("Images that occur twice"),
+    "nll_nats": Title("−log p(x), nats"),
+    "elbo_nats": Title("−ELBO, nats"),
+    "bits_per_dim": Title("Bits per dimension"),
+}
+SEES: dict[Sees, str] = {
+    "both": "coherence and variety",
+    "coherence": "coherence",
+    "variety": "variety",
+    "memorisation": "memorisation",
+    "likelihood": "likelihood",
+}
+"""What a metric sees, in words."""
+ARROWS: dict[Better, str] = {"lower": "↓", "higher": "↑", "floor": "→"}
+LEGEND = "↓ lower is better, ↑ higher is better, → neither: near the floor is good"
+
+
+def known(row: Entry) -> tuple[float, float, float]:
+    """Value and both ends of the interval of a metric that has a value.
+
+    Raises: ValueError when it has none.
+    """
+    value, interval = row["value"], row["interval"]
+    if value is None or interval is None:
+        raise ValueError(f"there is no value ({row.get('note')})")
+    return value, interval[0], interval[1]
+
+
+def entries(found: Found, floor: Found | None = None) -> Entries:
+    """The estimates as metrics.json lays them out, in the catalogue's order."""
+    return {
+        name: entry(name, found[name], (floor or {}).get(name)) for name in METRICS if name in found
+    }
+
+
+def entry(name: str, estimate: Estimate | str, floor: Estimate | str | None) -> Entry:
+    """One metric as metrics.json lays it out."""
+    metric = METRICS[name]
+    row: Entry = {"value": None, "interval": None, "better": metric.better, "sees": metric.sees}
+    if isinstance(estimate, Estimate):
+        row |= {"value": estimate.value, "interval": list(estimate.interval())}
+    else:
+        row["note"] = estimate
+    if isinstance(floor, Estimate):
+        row |= {"floor": floor.value, "floor_interval": list(floor.interval())}
+    return row
+
+
+def mean_entry(name: str, value: float, interval: tuple[float, float], note: str) -> Entry:
+    """A mean over images, as metrics.json lays it out."""
+    metric = METRICS[name]
+    return {
+        "value": value,
+        "interval": list(interval),
+        "better": metric.better,
+        "sees": metric.sees,
+        "floor": None,
+        "note": note,
+    }

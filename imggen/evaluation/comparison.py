@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal, TypedDict
 
 from imggen.evaluation.catalogue import Found, entries
 from imggen.metrics.certainty.estimate import Estimate, compare
@@ -11,18 +11,28 @@ CONFIDENT = 0.05
 """Two generators differ when the p-value of their comparison is below."""
 
 
-def comparisons(first: Found, second: Found, floor: Found | None) -> dict[str, dict[str, Any]]:
+class Comparison(TypedDict):
+    """The difference of two generators in one metric."""
+
+    difference: float
+    interval: list[float]
+    p_value: float
+    better: Literal["first", "second", "differs", "undecided"]
+
+
+def comparisons(first: Found, second: Found, floor: Found | None) -> dict[str, Comparison]:
     """By metric: the difference of two generators, its interval and p-value, and which is better.
 
     Raises nothing: a metric that one of them lacks is left out.
     """
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, Comparison] = {}
     for name, row in entries(first).items():
         a, b = first[name], second.get(name)
         if not isinstance(a, Estimate) or not isinstance(b, Estimate):
             continue
         found, real = compare(a, b), (floor or {}).get(name)
         gain = found.difference if row["better"] == "higher" else -found.difference
+        better: Literal["first", "second", "differs", "undecided"]
         better = "first" if gain > 0 else "second"
         if row["better"] == "floor":
             better = "differs"

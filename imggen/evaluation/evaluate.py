@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from imggen.data.images import choose
 from imggen.evaluation.by_images import by_images, refuse_unlabelled
-from imggen.evaluation.catalogue import Found, entries
-from imggen.evaluation.comparison import comparisons
+from imggen.evaluation.catalogue import Entries, Found, entries
+from imggen.evaluation.comparison import Comparison, comparisons
 from imggen.evaluation.measure import (
     K_BALLS,
     K_MANIFOLD,
@@ -22,8 +22,8 @@ from imggen.evaluation.measure import (
     search_training,
 )
 from imggen.features.extract import choose_extractor, extract
-from imggen.features.extractors import Extractor
-from imggen.features.sets import AnySet, Features, GivenFeatures, refuse_unlike
+from imggen.features.extractors import Description, Extractor
+from imggen.features.sets import AnySet, Features, Source, refuse_unlike
 from imggen.metrics.certainty.estimate import REPLICATES
 from imggen.metrics.certainty.halves import CUTS
 from imggen.runs.provenance import SCORING, source_hash
@@ -36,25 +36,63 @@ LEAST = 2 * (K_BALLS + 1)
 """So many samples leave each half of a set the neighbours that balls need."""
 
 
-def evaluate(
+@dataclass(frozen=True)
+class Sets:
+    """All that is compared, as features, the same number of each but of the training set."""
+
+    real: Features
+    fake: Features
+    train: Features | None
+    """All real images that the generator saw."""
+    against: Features | None
+    """A second generator's."""
+    extractor: Extractor | None
+    """None for features that somebody else extracted."""
+    n: int
+    seed: int
+
+
+class Rival(TypedDict):
+    """The second generator in a result."""
+
+    name: str
+    split: str
+    metrics: Entries
+
+
+class Result(TypedDict):
+    """What metrics.json holds (DESIGN § 7)."""
+
+    metrics: Entries
+    real: Source
+    fake: Source
+    floor: NotRequired[Source]
+    train: NotRequired[Source]
+    against: NotRequired[Rival]
+    comparison: NotRequired[dict[str, Comparison]]
+    features: Description
+    protocol: dict[str, str | int]
+    warnings: list[str]
+
+
+def gather(
     real: AnySet,
     fake: AnySet,
     train: AnySet | None = None,
-    features: str = "auto",
-    n: int = SAMPLES,
-    weights: Path | None = None,
-    seed: int = SEED,
     against: AnySet | None = None,
+    *,
+    features: str = "auto",
+    weights: Path | None = None,
+    n: int = SAMPLES,
+    seed: int = SEED,
     cache: bool = False,
     utility: bool = False,
-) -> dict[str, Any]:
-    """Every metric of `fake` against `real`, as DESIGN § 7 lays metrics.json out.
+) -> Sets:
+    """Extracts the features of everything that is compared, once.
 
-    `train` holds other real images, those that the generator saw: as many of them, measured like
-    generated ones, are the floor, what a perfect generator would get at this n; and all of them
-    are searched for copies. `utility` trains classifiers on labelled sets. `against` is a second
-    generator to compare the first with. At most `n` images of each set are used, the same number of
-    all (0: as many as the smallest one holds).
+    `train` holds other real images, those that the generator saw. `against` is a second generator.
+    At most `n` images of each set are used, the same number of all (0: as many as the smallest one
+    holds). `utility` says that labels will be needed.
 
     Raises: UserError for sets that can't be compared.
     """
@@ -63,42 +101,61 @@ def evaluate(
     others = [given for given in (fake, train, against) if given is not None]
     extractor = check(real, others, features, weights, utility)
     size = min([len(given) for given in (real, *others)] + [n or sys.maxsize])
-    held_out = extract(extractor, real, size, seed, "real", cache)
-    seen = None if train is None else extract(extractor, train, len(train), seed, "training", cache)
-    near = None if seen is None else search_training(held_out, seen)
 
-    def scored(given: AnySet, role: str, teach: bool) -> tuple[Features, Found]:
-        made = extract(extractor, given, size, seed, role)
-        found = measure(held_out, made) | by_images(real, given, size, seed, teach)
-        if seen is not None and near is not None:
-            found |= measure_copies(made, held_out, seen, near)
-        return made, found
+    def optional(given: AnySet | None, most: int, role: str, keep: bool) -> Features | None:
+        return None if given is None else extract(extractor, given, most, seed, role, keep)
 
-    generated, found = scored(fake, "generated", utility)
-    result: dict[str, Any] = {"metrics": {}, "real": held_out.source, "fake": generated.source}
-    floor = None
-    if train is not None and seen is not None and near is not None:
-        part = seen.subset(choose(train.hashes, size, seed, among_sorted=True).numpy())
-        floor = measure(held_out, part) | measure_copies_of_real(held_out, seen, near)
-        teachable = not isinstance(train, GivenFeatures) and train.labels is not None
-        floor |= by_images(real, train, size, seed, utility and teachable)
-        content = hashlib.sha256(b"".join(part.hashes)).hexdigest()
-        floor_source = {**seen.source, "n": size, "sha256": content}
-        result |= {"floor": floor_source, "train": seen.source}
-    if against is not None:
-        second, rival = scored(against, "second", False)
-        result["against"] = {**second.source, "metrics": entries(rival)}
-        result["comparison"] = comparisons(found, rival, floor)
-    dim = held_out.values.shape[1]
-    about = extractor.describe() if extractor else {"name": "given", "dim": dim}
-    warnings = warnings_for(size, real, fake, extractor, dim) + twins(held_out, generated)
-    return {
-        **result,
-        "metrics": entries(found, floor),
-        "features": about,
-        "protocol": protocol(size, seed),
-        "warnings": warnings,
+    return Sets(
+        real=extract(extractor, real, size, seed, "real", cache),
+        train=optional(train, sys.maxsize, "training", cache),
+        fake=extract(extractor, fake, size, seed, "generated"),
+        against=optional(against, size, "second", False),
+        extractor=extractor,
+        n=size,
+        seed=seed,
+    )
+
+
+def evaluate(sets: Sets, utility: bool = False) -> Result:
+    """Every metric of the generated set against the real one, as DESIGN § 7 lays metrics.json out.
+
+    As many training images, measured like generated ones, are the floor, what a perfect generator
+    would get at this n; and all of them are searched for copies. `utility` trains classifiers on
+    labelled sets.
+
+    Raises: UserError for sets that no metric can take.
+    """
+    real, fake, train = sets.real, sets.fake, sets.train
+    near = None if train is None else search_training(real, train)
+
+    def scored(made: Features, teach: bool) -> Found:
+        found = measure(real, made) | by_images(real, made, teach)
+        if train is not None and near is not None:
+            found |= measure_copies(made, real, train, near)
+        return found
+
+    found, floor = scored(fake, utility), None
+    result: Result = {
+        "metrics": {},
+        "real": real.source,
+        "fake": fake.source,
+        "features": described(sets),
+        "protocol": protocol(sets.n, sets.seed),
+        "warnings": warnings_for(sets) + twins(real, fake),
     }
+    if train is not None and near is not None:
+        part = train.subset(choose(train.hashes, sets.n, sets.seed, among_sorted=True).numpy())
+        teachable = part.images is not None and part.images.labels is not None
+        floor = measure(real, part) | measure_copies_of_real(real, train, near)
+        floor |= by_images(real, part, utility and teachable)
+        result |= {"floor": part.source, "train": train.source}
+    if sets.against is not None:
+        rival = scored(sets.against, False)
+        about = {"name": sets.against.name, "split": sets.against.split}
+        result["against"] = {**about, "metrics": entries(rival)}  # type: ignore[typeddict-item]
+        result["comparison"] = comparisons(found, rival, floor)
+    result["metrics"] = entries(found, floor)
+    return result
 
 
 def check(
@@ -110,13 +167,13 @@ def check(
     """
     if utility:
         for given in (real, others[0]):
-            refuse_unlabelled(given)
+            refuse_unlabelled(given.name, given)
     for other in others:
         refuse_unlike(real, other)
     fewest = min((real, *others), key=len)
     if len(fewest) < LEAST:
         raise UserError(f"{fewest.name} holds {len(fewest)} samples: scores need {LEAST} or more.")
-    if isinstance(real, GivenFeatures):
+    if isinstance(real, Features):
         if features != "auto" or weights is not None:
             raise UserError(f"{real.name} holds features: --features and --weights are for images.")
         return None
@@ -124,7 +181,7 @@ def check(
     for other in others:
         if (
             extractor.name == "pixels"
-            and not isinstance(other, GivenFeatures)
+            and not isinstance(other, Features)
             and other.shape != real.shape
         ):
             raise UserError(
@@ -135,17 +192,24 @@ def check(
     return extractor
 
 
+def described(sets: Sets) -> Description:
+    """The feature extractor as metrics.json holds it."""
+    if sets.extractor is not None:
+        return sets.extractor.describe()
+    return {"name": "given", "dim": sets.real.values.shape[1]}
+
+
 def twins(real: Features, fake: Features) -> list[str]:
     """A warning of generated samples that are real ones: the metrics assume independent sets."""
-    if not real.hashes or not fake.hashes:
-        same = int(np.array_equal(real.values, fake.values)) * len(fake.values)
+    if real.images is None or fake.images is None:
+        same = int(np.array_equal(real.values, fake.values)) * len(fake)
     else:
         same = len(set(real.hashes) & set(fake.hashes))
-    what = f"{same} of the {len(fake.values)} generated samples are also among the real ones"
+    what = f"{same} of the {len(fake)} generated samples are also among the real ones"
     return [f"{what}: intervals and distances assume that the sets are independent."] * bool(same)
 
 
-def protocol(n: int, seed: int) -> dict[str, Any]:
+def protocol(n: int, seed: int) -> dict[str, str | int]:
     """The settings that a value depends on."""
     return {
         "n": n,
@@ -158,31 +222,38 @@ def protocol(n: int, seed: int) -> dict[str, Any]:
     }
 
 
-def warnings_for(
-    n: int, real: AnySet, fake: AnySet, extractor: Extractor | None, dim: int
-) -> list[str]:
+def warnings_for(sets: Sets) -> list[str]:
     """What a reader must know before believing the numbers."""
+    real, fake, dim = sets.real, sets.fake, sets.real.values.shape[1]
     warnings = []
-    if n <= dim:
+    if sets.n <= dim:
         warnings.append(
-            f"n = {n} is not above the {dim} feature dimensions: covariances are "
+            f"n = {sets.n} is not above the {dim} feature dimensions: covariances are "
             "singular and the Fréchet distance is badly biased upwards; trust KID more."
         )
-    if len(real) != len(fake):
+    if real.total != fake.total:
         warnings.append(
-            f"{len(real)} real and {len(fake)} generated images were given; {n} of each were used."
+            f"{real.total} real and {fake.total} generated images were given; {sets.n} of each "
+            "were used."
         )
-    if real.split == "train" and not isinstance(fake, GivenFeatures):
+    if real.split == "train" and fake.images is not None:
         warnings.append(
             "The reference is a training split: values are lower than against held-out images and "
             "do not compare with those."
         )
-    if extractor is None or isinstance(real, GivenFeatures) or isinstance(fake, GivenFeatures):
-        return warnings
-    if real.shape != fake.shape:
+    return warnings + about_features(sets)
+
+
+def about_features(sets: Sets) -> list[str]:
+    """What the extractor may miss."""
+    real, fake, extractor = sets.real, sets.fake, sets.extractor
+    if extractor is None or real.images is None or fake.images is None:
+        return []
+    warnings = []
+    if real.images.shape != fake.images.shape:
         warnings.append(
-            f"Real images are {real.shape} and generated ones {fake.shape}; both were prepared as "
-            f"{extractor.name} needs ({extractor.preparation})."
+            f"Real images are {real.images.shape} and generated ones {fake.images.shape}; both "
+            f"were prepared as {extractor.name} needs ({extractor.preparation})."
         )
     if extractor.name == "lenet" and not real.name.startswith("mnist"):
         warnings.append("lenet has only seen MNIST digits: its features may miss what matters.")

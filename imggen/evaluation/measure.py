@@ -9,6 +9,7 @@ import numpy as np
 from imggen.evaluation.catalogue import Found
 from imggen.features.sets import Features
 from imggen.metrics import (
+    accuracy,
     classifier,
     clipped,
     frechet,
@@ -46,9 +47,9 @@ def measure(real: Features, fake: Features) -> Found:
         found |= {"prd_f8": curve.f8, "prd_f1_8": curve.f1_8}
     except ValueError as error:
         found |= {"prd_f8": str(error), "prd_f1_8": str(error)}
-    if fake.hashes:
+    if fake.images is not None:
         found["repeated"] = memorisation.repeated(fake.hashes)
-    return found | _by_classifier(real.logits, fake.logits)
+    return found | _by_classifier(real.logits, fake.logits) | _agreement(real, fake)
 
 
 def _by_neighbours(real: Array, fake: Array) -> Found:
@@ -86,6 +87,16 @@ def _by_classifier(real: Array | None, fake: Array | None) -> Found:
     return {"classifier_score": classifier.estimate(fake), "class_divergence": divergence}
 
 
+def _agreement(real: Features, fake: Features) -> Found:
+    """Whether the classifier sees what was asked for, where it knows the classes of both sets."""
+    if fake.images is None or fake.images.labels is None or fake.logits is None:
+        return {}
+    known = real.images is not None and real.images.classes == fake.images.classes
+    if not known or fake.logits.shape[1] != len(fake.images.classes):
+        return {}
+    return {"agreement": accuracy.agreement(fake.logits, fake.images.labels.numpy())}
+
+
 def search_training(held_out: Features, train: Features) -> memorisation.Near:
     """Nearest training samples of the held-out ones, for the next two functions.
 
@@ -108,7 +119,7 @@ def measure_copies(
         "near_copies": attempt(lambda: memorisation.near_copies(*near)),
         "data_copying": attempt(lambda: memorisation.data_copying(y, held, seen, near)),
     }
-    if fake.hashes and train.hashes:
+    if fake.images is not None and train.images is not None:
         found["copied"] = memorisation.copied(fake.hashes, train.hashes)
     return found
 
@@ -124,6 +135,6 @@ def measure_copies_of_real(
         "near_copies": mean_of(np.full(n, memorisation.NEAR), of="fake"),
         "data_copying": mean_of(np.zeros(n), of="fake"),
     }
-    if held_out.hashes and train.hashes:
+    if held_out.images is not None and train.images is not None:
         found["copied"] = memorisation.copied(held_out.hashes, train.hashes)
     return found

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 
 from imggen.data.images import Images, normalise
-from imggen.evaluation.evaluate import evaluate
+from imggen.evaluation.catalogue import Entries, Entry, mean_entry
+from imggen.evaluation.evaluate import Result, evaluate, gather
 from imggen.methods import HasLikelihood
 from imggen.runs.conditions import refuse_other_classes
 from imggen.runs.sampling import SEED, Trained, generate
 from imggen.system.seeds import derive_seed
 
 
+class Scores(Result):
+    """metrics.json of a published experiment."""
+
+    slug: str
+
+
 def score(
     slug: str, trained: Trained, train: Images, test: Images, log: Callable[[str], None]
-) -> dict[str, Any]:
+) -> Scores:
     """metrics.json of a trained method: as many samples as test images, against the test split.
 
     Of a conditional method classifiers are taught as well; one with a likelihood is also asked for
@@ -33,7 +39,8 @@ def score(
     labels = y if trained.method.spec.classes else None
     classes = test.classes if labels is not None else ()
     fake = Images(slug, f"samples, seed {SEED}", pixels, labels, classes)
-    metrics = evaluate(test, fake, train, utility=labels is not None)
+    teach = labels is not None
+    metrics = evaluate(gather(test, fake, train, utility=teach), utility=teach)
     if isinstance(trained.method, HasLikelihood):
         log("estimating likelihoods")
         metrics["metrics"].update(likelihood(trained.method, test))
@@ -41,23 +48,16 @@ def score(
 
 
 @torch.inference_mode()
-def likelihood(method: HasLikelihood, test: Images) -> dict[str, Any]:
+def likelihood(method: HasLikelihood, test: Images) -> Entries:
     """Entries of metrics.json: means over images, with intervals of 1.96 standard errors."""
     generator = torch.Generator().manual_seed(derive_seed("likelihood", SEED))
     found = method.likelihood(normalise(test.pixels), generator)
     note = f"{len(test)} test images; {method.likelihood_note}"
-    return {name: mean_entry(values, note) for name, values in found.items()}
+    return {name: mean(name, values, note) for name, values in found.items()}
 
 
-def mean_entry(values: torch.Tensor, note: str) -> dict[str, Any]:
-    """Mean of values (N,) with its interval, as one entry of metrics.json; lower is better."""
+def mean(name: str, values: torch.Tensor, note: str) -> Entry:
+    """Mean of values (N,) with its interval, as one entry of metrics.json."""
     array = values.double().numpy()
-    mean, error = float(np.mean(array)), float(np.std(array, ddof=1) / math.sqrt(len(array)))
-    return {
-        "value": mean,
-        "interval": [mean - 1.96 * error, mean + 1.96 * error],
-        "floor": None,
-        "better": "lower",
-        "sees": "likelihood",
-        "note": note,
-    }
+    value, error = float(np.mean(array)), float(np.std(array, ddof=1) / math.sqrt(len(array)))
+    return mean_entry(name, value, (value - 1.96 * error, value + 1.96 * error), note)

@@ -1,18 +1,15 @@
-"""Scores for people: the table of `imggen evaluate`, and its picture."""
+"""Scores for people: the table of `imggen evaluate`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
-HEADINGS = {
-    "both": "coherence and variety",
-    "coherence": "coherence",
-    "variety": "variety",
-    "memorisation": "memorisation",
-    "likelihood": "likelihood",
-}
+from imggen.evaluation.catalogue import ARROWS, LEGEND, SEES, TITLES, Entry, known
+from imggen.evaluation.evaluate import Result
+
+WIDTH = 34
+"""Of the column that names the metrics."""
 
 
 def number(value: float) -> str:
@@ -25,7 +22,7 @@ def number(value: float) -> str:
     return f"{value:.{digits}f}"
 
 
-def table(result: dict[str, Any], write: Callable[[str], None] = print) -> None:
+def table(result: Result, write: Callable[[str], None] = print) -> None:
     """Prints a result, by what the metrics see."""
     real, fake, protocol = result["real"], result["fake"], result["protocol"]
     details = result["features"].get("preparation")
@@ -37,15 +34,15 @@ def table(result: dict[str, Any], write: Callable[[str], None] = print) -> None:
     write(f"n          {protocol['n']} of each")
     columns = ["value", "95 % interval"]
     columns += ["floor"] * ("floor" in result) + ["against", "p", "better"] * ("against" in result)
-    for sees, heading in HEADINGS.items():
+    for sees, heading in SEES.items():
         rows = {k: row for k, row in result["metrics"].items() if row.get("sees") == sees}
         if rows:
             write("")
-            write(f"{heading:<20}" + "".join(_cell(column, column) for column in columns))
+            write(f"{heading:<{WIDTH}}" + "".join(_cell(column, column) for column in columns))
         for name, row in rows.items():
             write(_line(name, row, columns, result))
     write("")
-    write("↓ lower is better, ↑ higher is better, → neither: near the floor is good")
+    write(LEGEND)
     if "floor" in result:
         name = f"{result['floor']['name']}:{result['floor']['split']}"
         write(f"floor: {name} against the real set, what perfect new samples would score")
@@ -55,22 +52,31 @@ def table(result: dict[str, Any], write: Callable[[str], None] = print) -> None:
         write(f"warning: {warning}")
 
 
-def _line(name: str, row: dict[str, Any], columns: list[str], result: dict[str, Any]) -> str:
-    sign = {"lower": "↓", "higher": "↑", "floor": "→"}[row["better"]]
-    head = f"{name + ' ' + sign:<20}"
+def _line(name: str, row: Entry, columns: list[str], result: Result) -> str:
+    title = TITLES[name]
+    head = f"{title.text + ' ' + ARROWS[row['better']]:<{WIDTH}}"
     if row["value"] is None:
-        return f"{head}{'-':>10}   {row['note']}"
-    low, high = row["interval"]
-    cells = {"value": number(row["value"]), "95 % interval": f"[{number(low)}, {number(high)}]"}
-    cells["floor"] = number(row["floor"]) if row.get("floor") is not None else "-"
-    rival = result.get("against", {}).get("metrics", {}).get(name)
-    cells["against"] = number(rival["value"]) if rival and rival["value"] is not None else "-"
-    found = result.get("comparison", {}).get(name)
-    cells["p"] = "-"
-    if found:
-        cells["p"] = f"{found['p_value']:.3f}" if found["p_value"] >= 0.0005 else "< 0.001"
-    cells["better"] = found["better"] if found else "-"
+        return f"{head}{'-':>10}   {row.get('note')}"
+    value, low, high = (number(title.factor * end) for end in known(row))
+    found = result["comparison"].get(name) if "comparison" in result else None
+    rival = result["against"]["metrics"].get(name) if "against" in result else None
+    cells = {
+        "value": value,
+        "95 % interval": f"[{low}, {high}]",
+        "floor": _scaled(row.get("floor"), title.factor),
+        "against": _scaled(rival and rival["value"], title.factor),
+        "p": _p_value(found["p_value"]) if found else "-",
+        "better": found["better"] if found else "-",
+    }
     return head + "".join(_cell(column, cells[column]) for column in columns)
+
+
+def _scaled(value: float | None, factor: float) -> str:
+    return "-" if value is None else number(factor * value)
+
+
+def _p_value(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.0005 else "< 0.001"
 
 
 def _cell(column: str, text: str) -> str:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from imggen.data import datasets, files
 from imggen.data.datasets import DATASETS
 from imggen.data.files import find_images
-from imggen.data.images import Images, ImageSet
-from imggen.features.sets import GivenFeatures
-from imggen.metrics.arrays import check_one
+from imggen.data.images import Images
+from imggen.features.sets import AnySet, read_features
 from imggen.runs import restore
 from imggen.system.errors import UserError
 
 
-def resolve(text: str, root: Path | None = None) -> ImageSet | GivenFeatures:
+def resolve(text: str, root: Path | None = None) -> AnySet:
     """Images from NAME:SPLIT (mnist:test), a folder, or a .npy / .npz file; features from a .npy.
 
     Raises: UserError when it is none of these.
@@ -31,27 +28,14 @@ def resolve(text: str, root: Path | None = None) -> ImageSet | GivenFeatures:
         return datasets.load(name, split or "test", root)  # an unknown name lists those there are
     if path.is_dir():
         return find_images(path)
-    if path.suffix == ".npy" and (features := _features(path)) is not None:
+    if path.suffix == ".npy" and (features := read_features(path)) is not None:
         return features
     return files.read_images(path)
 
 
-def _features(path: Path) -> GivenFeatures | None:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None  # the reader of images says what is wrong
-    if array.ndim != 2 or array.dtype == np.uint8:
-        return None
-    try:
-        return GivenFeatures(str(path), check_one(array, str(path), least=1))
-    except ValueError as error:
-        raise UserError(str(error)) from error
-
-
 def resolve_fake(
     text: str, n: int, root: Path | None, seed: int, docs: Path | None = None
-) -> ImageSet | GivenFeatures:
+) -> AnySet:
     """As `resolve`, and a run directory or published slug, whose generator draws `n` images."""
     is_run = (Path(text) / "manifest.json").is_file()
     if is_run or (not Path(text).exists() and ":" not in text and text not in DATASETS):

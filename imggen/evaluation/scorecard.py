@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torchvision.transforms.v2 import functional as transforms
 
-from imggen.data.images import ImageSet, choose
 from imggen.drawing import grids
 from imggen.drawing.charts import COLOURS, INK, drawing
-from imggen.evaluation.evaluate import SEED
-from imggen.features import extractors
-from imggen.features.extract import extract
-from imggen.features.extractors import Extractor
-from imggen.features.sets import GivenFeatures
+from imggen.evaluation.catalogue import METRICS, TITLES, Entries, known
+from imggen.evaluation.evaluate import Result, Sets
+from imggen.features.sets import Features
 from imggen.metrics.memorisation import nearest
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from matplotlib.axes import Axes
 
-    Values = npt.NDArray[np.float64]
     Pixels = npt.NDArray[np.uint8]
 
 
@@ -30,10 +26,10 @@ SHARES = ("precision", "density", "clipped_density", "recall", "coverage", "clip
 
 
 def scorecard(
-    metrics: Mapping[str, dict[str, Any]],
+    metrics: Entries,
     neighbours: Pixels | None,
     about: str = "",
-    against: tuple[str, Mapping[str, dict[str, Any]]] | None = None,
+    against: tuple[str, Entries] | None = None,
 ) -> bytes:
     """PNG: shares with their intervals and floors, precision against recall, nearest images.
 
@@ -57,69 +53,57 @@ def scorecard(
         return buffer.getvalue()
 
 
-def _bars(axis: Any, shares: Mapping[str, dict[str, Any]]) -> None:
+def _bars(axis: Axes, shares: Entries) -> None:
     for at, (name, row) in enumerate(shares.items()):
-        colour = COLOURS[0] if name in SHARES[:3] else COLOURS[1]
-        low, high = row["interval"]
-        axis.barh(at, row["value"], color=colour, height=0.6)
+        colour = COLOURS[0] if METRICS[name].sees == "coherence" else COLOURS[1]
+        value, low, high = known(row)
+        axis.barh(at, value, color=colour, height=0.6)
         axis.plot([low, high], [at, at], color=INK, linewidth=2)
-        if row.get("floor") is not None:
-            axis.plot([row["floor"]] * 2, [at - 0.4, at + 0.4], color=COLOURS[2], linewidth=2.5)
-    axis.set_yticks(range(len(shares)), [name.replace("_", " ") for name in shares])
+        floor = row.get("floor")
+        if floor is not None:
+            axis.plot([floor, floor], [at - 0.4, at + 0.4], color=COLOURS[2], linewidth=2.5)
+    axis.set_yticks(range(len(shares)), [TITLES[name].text for name in shares])
     axis.invert_yaxis()
     has_floor = any(row.get("floor") is not None for row in shares.values())
-    floor = ", floor (green)" if has_floor else ""
-    axis.set_title(f"coherence (blue), variety (orange){floor}", fontsize=11)
+    note = ", floor (green)" if has_floor else ""
+    axis.set_title(f"coherence (blue), variety (orange){note}", fontsize=11)
 
 
-def _scatter(
-    axis: Any,
-    metrics: Mapping[str, dict[str, Any]],
-    against: tuple[str, Mapping[str, dict[str, Any]]] | None,
-) -> None:
-    rows = metrics["recall"], metrics["precision"]
-    _point(axis, *rows, "generated", COLOURS[0])
+def _scatter(axis: Axes, metrics: Entries, against: tuple[str, Entries] | None) -> None:
+    _point(axis, metrics, "generated", COLOURS[0])
     if against is not None:
-        _point(axis, against[1]["recall"], against[1]["precision"], against[0], COLOURS[3])
-    if all(row.get("floor") is not None for row in rows):
-        real = rows[0]["floor"], rows[1]["floor"]
-        axis.plot(*real, "s", color=COLOURS[2])
-        _label(axis, real, "floor")
-    axis.set(xlim=(0, 1.05), ylim=(0, 1.05), xlabel="recall (variety)", aspect="equal")
-    axis.set_ylabel("precision (coherence)")
+        _point(axis, against[1], against[0], COLOURS[3])
+    real = metrics["recall"].get("floor"), metrics["precision"].get("floor")
+    if real[0] is not None and real[1] is not None:
+        axis.plot(real[0], real[1], "s", color=COLOURS[2])
+        _label(axis, (real[0], real[1]), "floor")
+    axis.set(xlim=(0, 1.05), ylim=(0, 1.05), xlabel="Recall (variety)", aspect="equal")
+    axis.set_ylabel("Precision (coherence)")
     axis.grid(color=INK, alpha=0.2, linewidth=0.6)
 
 
-def _point(
-    axis: Any, recall: dict[str, Any], precision: dict[str, Any], name: str, colour: str
-) -> None:
-    if recall["value"] is None or precision["value"] is None:
+def _point(axis: Axes, metrics: Entries, name: str, colour: str) -> None:
+    rows = metrics["recall"], metrics["precision"]
+    if any(row["value"] is None for row in rows):
         return
-    errors = [[[row["value"] - row["interval"][0]], [row["interval"][1] - row["value"]]]
-              for row in (recall, precision)]  # fmt: skip
-    point = recall["value"], precision["value"]
-    axis.errorbar(*point, xerr=errors[0], yerr=errors[1], fmt="o", color=colour)
-    _label(axis, point, name)
+    (x, *x_ends), (y, *y_ends) = (known(row) for row in rows)
+    errors = [np.abs([[ends[0] - at], [ends[1] - at]]) for at, ends in ((x, x_ends), (y, y_ends))]
+    axis.errorbar(x, y, xerr=errors[0], yerr=errors[1], fmt="o", color=colour)
+    _label(axis, (x, y), name)
 
 
-def _label(axis: Any, point: tuple[float, float], text: str) -> None:
+def _label(axis: Axes, point: tuple[float, float], text: str) -> None:
     """Beside the point, on the side where there is room."""
     right = point[0] < 0.7
     shift = (7 if right else -7, 6 if point[1] < 0.9 else -14)
     axis.annotate(text, point, shift, textcoords="offset points", ha="left" if right else "right")
 
 
-def picture(
-    result: dict[str, Any],
-    fake: ImageSet | GivenFeatures,
-    train: ImageSet | GivenFeatures | None,
-    extractor: Extractor | None,
-) -> bytes:
+def picture(result: Result, sets: Sets) -> bytes:
     """PNG: values with their intervals and floors, coherence against variety, nearest images."""
     grid = None
-    if extractor and not isinstance(fake, GivenFeatures) and train is not None:
-        assert not isinstance(train, GivenFeatures)
-        grid = nearest_grid(fake, train, extractor)
+    if sets.fake.images is not None and sets.train is not None:
+        grid = nearest_grid(sets.fake, sets.train)
     about = f"{result['fake']['name']} against {result['real']['name']}:{result['real']['split']}"
     about += f", {result['protocol']['n']} of each, features: {result['features']['name']}"
     rival = result.get("against")
@@ -127,22 +111,17 @@ def picture(
     return scorecard(result["metrics"], grid, about, other)
 
 
-def nearest_grid(
-    fake: ImageSet, train: ImageSet, extractor: Extractor, columns: int = 12, rows: int = 3
-) -> Any:
+def nearest_grid(fake: Features, train: Features, columns: int = 12, rows: int = 3) -> Pixels:
     """Some generated images above their nearest training images: a grid (H, W, 3) of uint8.
 
     The first ones by content hash are shown: a choice that knows nothing of how they look.
     """
-    chosen = fake.subset(choose(fake.hashes, len(fake), 0)[:columns])
-    seen = extract(extractor, train, len(train), SEED, "training", cache=True)
-    values, _ = extractors.extract(extractor, chosen.blocks(), len(chosen), int)
-    names = nearest(values, seen.values, k=rows)[1]
-    order = choose(train.hashes, len(train), SEED)
-    found = [train.subset(order[torch.from_numpy(column)]) for column in names.T]
-    made = [torch.cat(list(images.blocks())) for images in (chosen, *found)]
-    channels, size = max(p.shape[1] for p in made), list(chosen.shape[1:])
+    chosen = fake.subset(np.arange(min(columns, len(fake))))
+    names = nearest(chosen.values, train.values, k=rows)[1]
+    found = [chosen, *(train.subset(column) for column in names.T)]
+    made = [torch.cat(list(f.images.blocks())) for f in found if f.images is not None]
+    channels, size = max(p.shape[1] for p in made), list(made[0].shape[2:])
     pixels = torch.cat(
         [transforms.resize(p.expand(-1, channels, -1, -1), size, antialias=True) for p in made]
     )
-    return grids.image_grid(pixels, len(chosen), max(1, round(56 / pixels.shape[2])))
+    return grids.image_grid(pixels, len(chosen), grids.scale_for(pixels.shape[2]))

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from imggen.data.images import ImageSet, choose
 from imggen.features import extractors
 from imggen.features.extractors import INCEPTION_FILE, Extractor
-from imggen.features.sets import AnySet, Features, GivenFeatures
+from imggen.features.sets import AnySet, Features
 from imggen.system.errors import UserError
 from imggen.system.files import write_bytes
 
@@ -69,15 +69,12 @@ def extract(
     """
     hashes = given.hashes
     index = choose(hashes, n, seed)
-    kept = [hashes[i] for i in index.tolist()]
-    content = hashlib.sha256(b"".join(kept)).hexdigest()
-    source = {"name": given.name, "split": given.split, "n": len(kept), "sha256": content}
-    if isinstance(given, GivenFeatures):
-        return Features(given.values[index.numpy()], None, source)
+    if isinstance(given, Features):
+        return given.subset(index.numpy())
     assert extractor is not None
+    kept = [hashes[i] for i in index.tolist()]
     chosen = given.subset(index)
-    source["shape"] = list(given.shape)
-    path = cache_file(extractor, content)
+    path = cache_file(extractor, hashlib.sha256(b"".join(kept)).hexdigest())
     arrays = _read_cache(path, (len(kept), extractor.dim)) if cache else None
     if arrays is None:
         with tqdm(
@@ -86,7 +83,8 @@ def extract(
             arrays = extractors.extract(extractor, chosen.blocks(), len(kept), bar.update)
         if cache:
             _write_cache(path, *arrays)
-    return Features(arrays[0], arrays[1], source, kept)
+    values, logits = arrays
+    return Features(given.name, given.split, values, kept, len(given), logits, chosen)
 
 
 def cache_file(extractor: Extractor, content: str) -> Path:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import torch
@@ -19,6 +19,16 @@ from imggen.features.lenet import load_frozen, load_lenet, load_recipe
 from imggen.metrics.arrays import Array
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
+
+
+class Description(TypedDict):
+    """An extractor in metrics.json."""
+
+    name: str
+    dim: int
+    sha256: NotRequired[str | None]
+    preparation: NotRequired[str]
+    details: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Extractor:
     classes: int | None = None
     details: str = ""
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> Description:
         """What metrics.json records."""
         return {
             "name": self.name,

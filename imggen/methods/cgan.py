@@ -26,7 +26,8 @@ each of its components fills a whole map.
 - The generator's loss is the non-saturating one, \(-\log D(G(z \mid y) \mid y)\), and the labels
   that it is asked for are those of the real images of the same step.
 - Adam with a smaller first momentum, as in DCGAN, instead of gradient descent whose momentum grows
-  (section 4.1); no dropout; batch normalisation. `lr_steps` lets the learning rate fall.
+  (section 4.1), one rate for each network; no dropout; batch normalisation. `lr_steps` lets the
+  rates fall.
 - Samples come from an exponential moving average of the generator's weights, kept by the loop.
 """
 
@@ -52,10 +53,12 @@ class Config:
     """Dimension of the noise z, uniform on the unit hypercube, here [-1, 1] (section 4.1)."""
     width: int = 64
     """Channels of the feature map next to the image (DCGAN, Figure 1, has 128)."""
-    lr: float = 2e-4
-    """Adam's learning rate (DCGAN, section 4)."""
+    lr_D: float = 2e-4
+    """Adam's learning rate for the discriminator (DCGAN, section 4)."""
+    lr_G: float = 2e-4
+    """Adam's learning rate for the generator (DCGAN, section 4)."""
     lr_steps: int | None = None
-    """Steps of the whole training: `lr` falls to 0 over the second half of them. None keeps it."""
+    """Steps of the whole training: both rates fall to 0 over its second half. None keeps them."""
     beta1: float = 0.5
     """Adam's first momentum (DCGAN, section 4)."""
     leak: float = 0.2
@@ -66,7 +69,7 @@ class Config:
     @classmethod
     def tiny(cls) -> Config:
         """The smallest instance, for tests."""
-        return cls(z_dim=4, width=4, lr=2e-3)
+        return cls(z_dim=4, width=4, lr_D=2e-3, lr_G=2e-3)
 
 
 class CGAN(nn.Module):
@@ -89,8 +92,8 @@ class CGAN(nn.Module):
         self.D = Discriminator(config.width, config.leak, joined)
         initialise(self, config.init_std)
         betas = (config.beta1, 0.999)
-        self.opt_G = Adam(self.G.parameters(), lr=config.lr, betas=betas, fused=True)
-        self.opt_D = Adam(self.D.parameters(), lr=config.lr, betas=betas, fused=True)
+        self.opt_G = Adam(self.G.parameters(), lr=config.lr_G, betas=betas, fused=True)
+        self.opt_D = Adam(self.D.parameters(), lr=config.lr_D, betas=betas, fused=True)
         self.optimizers: dict[str, Optimizer] = {"G": self.opt_G, "D": self.opt_D}
 
     def generate(self, z: Tensor, y: Tensor) -> Tensor:
@@ -105,16 +108,15 @@ class CGAN(nn.Module):
     def training_step(self, batch: Batch, step: int, minimize: Minimize) -> dict[str, Tensor]:
         c, x, y = self.config, batch.x, batch.y
         assert y is not None
-        lr = learning_rate(c.lr, step, c.lr_steps)
         z = torch.rand(len(x), c.z_dim, device=x.device) * 2 - 1
         x_fake = self.generate(z, y)
 
         logit_real, logit_fake = self.judge(x, y), self.judge(x_fake.detach(), y)
         loss_D = F.softplus(-logit_real).mean() + F.softplus(logit_fake).mean()  # Eq. 2
-        minimize(loss_D, self.opt_D, lr=lr)
+        minimize(loss_D, self.opt_D, lr=learning_rate(c.lr_D, step, c.lr_steps))
 
         loss_G = F.softplus(-self.judge(x_fake, y)).mean()
-        minimize(loss_G, self.opt_G, lr=lr)
+        minimize(loss_G, self.opt_G, lr=learning_rate(c.lr_G, step, c.lr_steps))
         return {
             "loss_D": loss_D,
             "loss_G": loss_G,

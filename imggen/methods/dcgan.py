@@ -28,7 +28,8 @@ a Tanh at its end; LeakyReLU in the discriminator; Adam with a smaller \(\beta_1
   of 4; the paper draws kernels of 5 in Figure 1.
 - `width` is the number of channels next to the image: 64 here by default, 128 in the paper's
   Figure 1. Channels double at each level as there.
-- The learning rate falls to 0 over the second half of the training where `lr_steps` says how long
+- Generator and discriminator may learn at different rates, `lr_G` and `lr_D`; the paper has one.
+- The learning rates fall to 0 over the second half of the training where `lr_steps` says how long
   that is. The paper does not; the authors' released code for MNIST does.
 - Samples come from an exponential moving average of the generator's weights, kept by the loop.
   The paper samples from the last weights.
@@ -57,10 +58,12 @@ class Config:
     """Dimension of the latent z, uniform on [-1, 1] (section 4.1, Figure 1)."""
     width: int = 64
     """Channels of the feature map next to the image (Figure 1 has 128)."""
-    lr: float = 2e-4
-    """Adam's learning rate (section 4)."""
+    lr_D: float = 2e-4
+    """Adam's learning rate for the discriminator (section 4)."""
+    lr_G: float = 2e-4
+    """Adam's learning rate for the generator (section 4)."""
     lr_steps: int | None = None
-    """Steps of the whole training: `lr` falls to 0 over the second half of them. None keeps it."""
+    """Steps of the whole training: both rates fall to 0 over its second half. None keeps them."""
     beta1: float = 0.5
     """Adam's first momentum (section 4: 0.9 made training oscillate)."""
     leak: float = 0.2
@@ -71,7 +74,7 @@ class Config:
     @classmethod
     def tiny(cls) -> Config:
         """The smallest instance, for tests."""
-        return cls(z_dim=4, width=4, lr=2e-3)
+        return cls(z_dim=4, width=4, lr_D=2e-3, lr_G=2e-3)
 
 
 def pyramid(size: int) -> list[int]:
@@ -185,23 +188,22 @@ class DCGAN(nn.Module):
         self.D = Discriminator(config.width, config.leak, spec.shape)
         initialise(self, config.init_std)
         betas = (config.beta1, 0.999)
-        self.opt_G = Adam(self.G.parameters(), lr=config.lr, betas=betas, fused=True)
-        self.opt_D = Adam(self.D.parameters(), lr=config.lr, betas=betas, fused=True)
+        self.opt_G = Adam(self.G.parameters(), lr=config.lr_G, betas=betas, fused=True)
+        self.opt_D = Adam(self.D.parameters(), lr=config.lr_D, betas=betas, fused=True)
         self.optimizers: dict[str, Optimizer] = {"G": self.opt_G, "D": self.opt_D}
 
     def training_step(self, batch: Batch, step: int, minimize: Minimize) -> dict[str, Tensor]:
         c, x = self.config, batch.x
-        lr = learning_rate(c.lr, step, c.lr_steps)
         z = torch.rand(len(x), c.z_dim, device=x.device) * 2 - 1
         x_fake = self.G(z)
 
         logit_real, logit_fake = self.D(x), self.D(x_fake.detach())
         # softplus(-l) = -log sigmoid(l): Eq. 1 of arXiv:1406.2661 on logits.
         loss_D = F.softplus(-logit_real).mean() + F.softplus(logit_fake).mean()
-        minimize(loss_D, self.opt_D, lr=lr)
+        minimize(loss_D, self.opt_D, lr=learning_rate(c.lr_D, step, c.lr_steps))
 
         loss_G = F.softplus(-self.D(x_fake)).mean()
-        minimize(loss_G, self.opt_G, lr=lr)
+        minimize(loss_G, self.opt_G, lr=learning_rate(c.lr_G, step, c.lr_steps))
         return {
             "loss_D": loss_D,
             "loss_G": loss_G,

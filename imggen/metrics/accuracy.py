@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imggen.metrics.arrays import Array
 from imggen.metrics.certainty.estimate import Estimate, share_of
 
 STEPS, BATCH, LEARNING_RATE = 600, 100, 2e-3
@@ -45,6 +46,14 @@ def gan_test(
     """
     right = train_and_test(real, real_labels, fake, fake_labels, seed)
     return share_of(right.numpy(), of="fake")
+
+
+def agreement(logits: Array, labels: Array) -> Estimate:
+    """Share of generated images whose most probable class is the label they were asked to have.
+
+    Logits (n, classes) of a classifier that was trained on real images, labels (n,).
+    """
+    return share_of(logits.argmax(axis=1) == labels, of="fake")
 
 
 def train_and_test(

@@ -49,11 +49,6 @@ class Figure(NamedTuple):
     drawn: Callable[[Shown], bytes]
 
 
-def scale_for(height: int) -> int:
-    """How often a pixel is repeated so that an image is about 56 pixels high."""
-    return max(1, round(56 / height))
-
-
 def by_class(trained: Trained, rows: int, columns: int) -> tuple[int, Tensor | None]:
     """How many images a grid shows, and their conditions: a row for each class, if they are few."""
     classes = trained.method.spec.classes
@@ -69,7 +64,7 @@ def draw_frame(run: RunDir, trained: Callable[[Method], Trained]) -> Callable[[M
         shown = trained(method)
         n, y = by_class(shown, FRAME_ROWS, FRAME_COLUMNS)
         pixels = draw(shown, fixed_latents(method, n, "frames"), y)
-        grid = grids.image_grid(pixels, FRAME_COLUMNS, scale_for(pixels.shape[2]))
+        grid = grids.image_grid(pixels, FRAME_COLUMNS, grids.scale_for(pixels.shape[2]))
         write_bytes(run.frames / f"step-{step:08d}.png", grids.png(grid))
 
     return keep
@@ -83,7 +78,7 @@ def samples_png(shown: Shown) -> bytes:
         pixels = draw(trained, fixed_latents(trained.method, n, "samples"), y)
     else:
         pixels, _ = generate(trained, n, SEED)
-    return grids.png(grids.image_grid(pixels, COLUMNS, scale_for(pixels.shape[2])))
+    return grids.png(grids.image_grid(pixels, COLUMNS, grids.scale_for(pixels.shape[2])))
 
 
 def interpolation_gif(shown: Shown) -> bytes:
@@ -99,7 +94,7 @@ def interpolation_gif(shown: Shown) -> bytes:
     frames = []
     for z in walk(points.unflatten(0, (WALK_POINTS, cells)), WALK_STEPS):
         pixels = draw(trained, z, y)
-        frames.append(grids.image_grid(pixels, columns, scale_for(pixels.shape[2])))
+        frames.append(grids.image_grid(pixels, columns, grids.scale_for(pixels.shape[2])))
     return grids.gif(frames, seconds=6.0)
 
 
@@ -135,7 +130,7 @@ def reconstructions_png(shown: Shown) -> bytes:
         decoded = to_uint8(method.reconstruct(normalise(x)))
     pairs = [part.view(-1, COLUMNS, *x.shape[1:]) for part in (x, decoded)]
     pixels = torch.stack(pairs, dim=1).flatten(0, 2)
-    return grids.png(grids.image_grid(pixels, COLUMNS, scale_for(x.shape[2])))
+    return grids.png(grids.image_grid(pixels, COLUMNS, grids.scale_for(x.shape[2])))
 
 
 def manifold_png(shown: Shown) -> bytes:

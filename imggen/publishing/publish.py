@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from imggen.runs.settings import Manifest
 from imggen.system.errors import UserError
 from imggen.system.files import sha256_file, write_bytes, write_json
 
 
 def publish(
-    folder: Path, files: dict[str, bytes], metrics: dict[str, Any] | None, manifest: dict
+    folder: Path, files: dict[str, bytes], metrics: Mapping[str, object] | None, manifest: Manifest
 ) -> None:
     """Writes figures, weights and metrics.json, and last the manifest with the hash of each file.
 

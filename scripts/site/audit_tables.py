@@ -5,21 +5,17 @@ from __future__ import annotations
 import html
 from typing import Any
 
+from imggen.evaluation.catalogue import METRICS, SEES, TITLES
+
 HARMS = {
     "coherence": "harms coherence",
     "variety": "harms variety",
     "memorisation": "copies",
     "nothing": "harmless",
 }
-SEES = {
-    "both": "Both",
-    "coherence": "Coherence",
-    "variety": "Variety",
-    "memorisation": "Memorisation",
-}
 
 
-def responses(audit: dict[str, Any], catalogue: dict[str, Any]) -> str:
+def responses(audit: dict[str, Any]) -> str:
     """Metrics down, ladders across: the first rung that a metric tells from undamaged images."""
     order = list(HARMS)
     ladders = sorted(audit["ladders"].values(), key=lambda ladder: order.index(ladder["harms"]))
@@ -37,14 +33,13 @@ def responses(audit: dict[str, Any], catalogue: dict[str, Any]) -> str:
         f"<tr><td></td>{''.join(titles)}</tr></thead>",
     ]
     for sees, heading in SEES.items():
-        names = [name for name, metric in catalogue.items() if metric.sees == sees]
+        names = [name for name, metric in METRICS.items() if metric.sees == sees]
         names = [name for name in names if any(name in ladder["metrics"] for ladder in ladders)]
-        lines.append(
-            f'<tbody><tr><th colspan="{len(ladders) + 1}" scope="rowgroup">{heading}</th></tr>'
-        )
+        head = f'<th colspan="{len(ladders) + 1}" scope="rowgroup">{heading.capitalize()}</th>'
+        lines.append(f"<tbody><tr>{head}</tr>")
         for name in names:
             cells = "".join(_cell(ladder, name) for ladder in ladders)
-            lines.append(f'<tr><th scope="row">{name.replace("_", " ")}</th>{cells}</tr>')
+            lines.append(f'<tr><th scope="row">{TITLES[name].text}</th>{cells}</tr>')
         lines.append("</tbody>")
     return "\n".join([*lines, "</table></div>"]) + "\n"
 
@@ -78,7 +73,7 @@ def checks(audit: dict[str, Any]) -> str:
     lines = [
         '<div class="audit" tabindex="0" role="region" aria-label="Checks passed and failed">',
         '<table class="checks"><thead><tr><th scope="col">check</th>'
-        + "".join(f'<th scope="col">{name.replace("_", " ")}</th>' for name in names)
+        + "".join(f'<th scope="col">{TITLES[name].text}</th>' for name in names)
         + "</tr></thead><tbody>",
     ]
     for check in audit["checks"]:

@@ -29,6 +29,8 @@ import published_runs as runs
 import reference
 from mkdocs.exceptions import PluginError
 
+from imggen.publishing.status import damaged
+
 MACRO = re.compile(r"\{\{ ?([a-z]+)((?: [\w.:-]+)*) ?\}\}")
 
 # Material's search dialog has no name for screen readers, and its nested navigations share theirs.
@@ -52,7 +54,7 @@ os.environ.setdefault("DISABLE_MKDOCS_2_WARNING", "true")
 def on_config(config: Any) -> Any:
     """Refuses to build with published files that are not those of their manifests."""
     root = Path(config.docs_dir)
-    problems = runs.damaged(root / "assets" / "experiments")
+    problems = damaged(root / "assets" / "experiments")
     if problems:
         raise PluginError(f"published figures are not what was published: {'; '.join(problems)}")
     reference.add_to_nav(config)

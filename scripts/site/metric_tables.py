@@ -4,62 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from imggen.evaluation.catalogue import ARROWS, METRICS, SEES, TITLES, Entries, Entry
 from imggen.evaluation.report import number
 
-METRICS = {
-    "frechet_distance": ("Fréchet distance", "coherence and variety"),
-    "kid": ("Kernel distance × 1000", "coherence and variety"),
-    "precision": ("Precision", "coherence"),
-    "density": ("Density", "coherence"),
-    "recall": ("Recall", "variety"),
-    "coverage": ("Coverage", "variety"),
-    "classifier_score": ("Classifier score", "recognisable, all classes"),
-    "nll_nats": ("−log p(x), nats", "likelihood"),
-    "elbo_nats": ("−ELBO, nats", "likelihood, bound"),
-    "bits_per_dim": ("Bits per binary pixel", "likelihood"),
-    "frechet_infinity": ("Fréchet distance, extrapolated", "coherence and variety"),
-    "clipped_density": ("Clipped density", "coherence"),
-    "prd_f1_8": ("PRD F⅛", "coherence"),
-    "clipped_coverage": ("Clipped coverage", "variety"),
-    "prd_f8": ("PRD F₈", "variety"),
-    "vendi_score": ("Vendi score", "variety"),
-    "pairwise_diversity": ("Pairwise diversity", "variety"),
-    "class_divergence": ("Divergence of classes, nats", "variety"),
-    "modes": ("Modes found", "variety"),
-    "mode_divergence": ("Divergence of modes, nats", "variety"),
-    "authenticity": ("Authenticity", "memorisation"),
-    "data_copying": ("Data-copying test C_T", "memorisation"),
-    "near_copies": ("Near copies", "memorisation"),
-    "copied": ("Exact copies of training images", "memorisation"),
-    "repeated": ("Images that occur twice", "memorisation"),
-}
-FACTOR = {"kid": 1000}
 SHOWN = ("frechet_distance", "kid", "precision", "recall", "density", "coverage")
+"""Columns of the table of all experiments."""
 
 
-def value_text(name: str, entry: dict[str, Any]) -> str:
+def value_text(name: str, entry: Entry) -> str:
     """A metric's value and interval as text."""
     if entry["value"] is None:
         return "–"
-    factor = FACTOR.get(name, 1)
+    factor = TITLES[name].factor
     text = number(factor * entry["value"])
     if entry.get("interval"):
-        low, high = (number(factor * bound) for bound in entry["interval"])
+        low, high = (number(factor * bound) for bound in entry["interval"] or ())
         text += f' <span class="interval">[{low}, {high}]</span>'
     return text
 
 
-def rows(metrics: dict[str, dict[str, Any]], shown: set[str]) -> list[str]:
-    """Lines of a Markdown table of the metrics in `shown`, in the order of METRICS."""
+def rows(metrics: Entries, shown: set[str]) -> list[str]:
+    """Lines of a Markdown table of the metrics in `shown`, in the order of the catalogue."""
     lines = ["| metric | value and 95 % interval | floor | sees |", "|---|---|---|---|"]
-    for name, (title, sees) in METRICS.items():
+    for name, metric in METRICS.items():
         entry = metrics.get(name)
         if name not in shown or entry is None or entry["value"] is None:
             continue
-        arrow = {"lower": "↓", "higher": "↑", "floor": "→"}[entry["better"]]
-        has_floor = entry.get("floor") is not None
-        floor = number(FACTOR.get(name, 1) * entry["floor"]) if has_floor else "–"
-        lines.append(f"| {title} {arrow} | {value_text(name, entry)} | {floor} | {sees} |")
+        title, real = TITLES[name], entry.get("floor")
+        floor = "–" if real is None else number(title.factor * real)
+        head = f"{title.text} {ARROWS[metric.better]}"
+        lines.append(f"| {head} | {value_text(name, entry)} | {floor} | {SEES[metric.sees]} |")
     return lines
 
 
@@ -68,7 +42,7 @@ def results(experiments: list[tuple[str, dict[str, Any], str]]) -> str:
 
     Rows of unlike reference, number of images, features or code are said not to compare.
     """
-    titles = [METRICS[name][0] for name in SHOWN]
+    titles = [f"{TITLES[name].text} {ARROWS[METRICS[name].better]}" for name in SHOWN]
     lines = ['<div class="compact" markdown>', ""]
     lines += [f"| experiment | {' | '.join(titles)} | state |", "|---" * (len(SHOWN) + 2) + "|"]
     protocols = set()

@@ -14,47 +14,22 @@ from typing import Any
 
 import audit_tables
 import metric_tables
-from metric_tables import METRICS, value_text
+from metric_tables import value_text
 
-from imggen.evaluation.catalogue import CORE
-from imggen.evaluation.catalogue import METRICS as CATALOGUE
+from imggen.evaluation.catalogue import CORE, METRICS
+from imggen.publishing import pictures
 from imggen.publishing.status import status
-from imggen.system.files import sha256_file
+from imggen.studies.audit import audit
 
 DOWNLOADS = {"metrics": "metrics.json", "numbers": "audit.json", "weights": "weights.safetensors"}
-FIGURES = {
-    "samples": ("samples.png", "Random samples of seed 0, none left out."),
-    "interpolation": ("interpolation.gif", "Spherical walks between random latents."),
-    "training": ("training.gif", "The same latents through training."),
-    "curves": ("curves.svg", "Training statistics against images seen."),
-    "reconstructions": ("reconstructions.png", "Test digits, and below each its reconstruction."),
-    "damage": ("damage.png", "One digit on the rungs of blur (above), noise and JPEG (below)."),
-    "ladders": ("ladders.svg", "Shares along the rungs, with 95 % intervals."),
-    "counts": ("counts.svg", "Undamaged images: two equal sets above, unequal ones below."),
-    "manifold": ("manifold.png", "The two latent dimensions, at the quantiles of the prior."),
-}
+FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
+FIGURES |= audit.FIGURES
+FIRST = {*CORE, "agreement", "nll_nats", "elbo_nats"}
+"""Metrics that are shown at once; the others are folded."""
 
 
 class MacroError(Exception):
     """A macro that names something which does not exist."""
-
-
-def damaged(folder: Path) -> list[str]:
-    """What is wrong with published files: another hash, no manifest, a missing file."""
-    problems = []
-    for run in sorted(p for p in folder.glob("*") if p.is_dir()):
-        if not (run / "manifest.json").exists():
-            problems.append(f"{run.name} has no manifest.json")
-            continue
-        expected = json.loads((run / "manifest.json").read_text(encoding="utf-8"))["files"]
-        names = {p.name for p in run.iterdir() if p.name != "manifest.json"}
-        problems += [f"{run.name}/{name} is not in its manifest" for name in names - set(expected)]
-        for name, digest in expected.items():
-            if name not in names:
-                problems.append(f"{run.name}/{name} is missing")
-            elif sha256_file(run / name) != digest:
-                problems.append(f"{run.name}/{name} is not the file that was published")
-    return problems
 
 
 @functools.cache
@@ -125,9 +100,11 @@ class Site:
     def metrics(self, slug: str) -> str:
         """Table of value, interval and floor."""
         result = self.load(slug, "metrics.json")
-        known = {name for name in result["metrics"] if name in METRICS}
-        rows = metric_tables.rows(result["metrics"], known & {*CORE, "nll_nats", "elbo_nats"})
-        rest = metric_tables.rows(result["metrics"], known - {*CORE, "nll_nats", "elbo_nats"})
+        unknown = result["metrics"].keys() - METRICS.keys()
+        if unknown:
+            raise MacroError(f"the catalogue of metrics has no {', '.join(sorted(unknown))}")
+        rows = metric_tables.rows(result["metrics"], FIRST)
+        rest = metric_tables.rows(result["metrics"], METRICS.keys() - FIRST)
         more = "\n".join(["", '??? note "More metrics"', "", *(f"    {row}" for row in rest), ""])
         real, features = result["real"], result["features"]
         note = (
@@ -194,7 +171,7 @@ class Site:
         """A table of the audit: `responses` or `checks`."""
         found = self.load(slug, "audit.json")
         if part == "responses":
-            return audit_tables.responses(found, CATALOGUE)
+            return audit_tables.responses(found)
         if part == "checks":
             return audit_tables.checks(found)
         raise MacroError(f"the audit has no {part}: choose responses or checks")

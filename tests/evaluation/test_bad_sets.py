@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from imggen.data import files, images
-from imggen.evaluation import evaluate, scorecard
+from imggen.evaluation import scorecard
+from imggen.evaluation.evaluate import evaluate, gather
 from imggen.features import extractors
 from imggen.features.extract import cache_file, choose_extractor, extract
 from imggen.system.errors import UserError
@@ -19,6 +20,12 @@ from imggen.system.errors import UserError
 GENERATOR = np.random.default_rng(0)
 GREY = GENERATOR.integers(0, 256, (40, 8, 8), dtype=np.uint8)
 FLOATS = GENERATOR.normal(size=(40, 5))
+
+
+def scored(real, fake, train=None, against=None, utility=False, **options):
+    """The result of two sets, as `imggen evaluate` has it."""
+    gathered = gather(real, fake, train, against, utility=utility, **options)
+    return evaluate(gathered, utility)
 
 
 def arrays(folder) -> dict[str, object]:
@@ -131,13 +138,13 @@ def images_of(pixels: np.ndarray) -> images.Images:
 
 def test_pixels_of_another_shape_do_not_compare_even_if_as_many():
     with pytest.raises(UserError, match="do not match"):
-        evaluate.evaluate(images_of(GREY), images_of(GREY.reshape(40, 4, 16)))
+        scored(images_of(GREY), images_of(GREY.reshape(40, 4, 16)))
 
 
 def test_real_images_among_the_generated_ones_are_warned_of():
-    result = evaluate.evaluate(images_of(GREY[:30]), images_of(GREY[10:]))
+    result = scored(images_of(GREY[:30]), images_of(GREY[10:]))
     assert any("20 of the 30 generated samples" in warning for warning in result["warnings"])
-    apart = evaluate.evaluate(images_of(GREY[:20]), images_of(GREY[20:]))
+    apart = scored(images_of(GREY[:20]), images_of(GREY[20:]))
     assert not any("generated samples are" in warning for warning in apart["warnings"])
 
 

@@ -11,13 +11,20 @@ import torch
 from PIL import Image
 
 from imggen.data import datasets, images
-from imggen.evaluation import by_images, evaluate, resolve
+from imggen.evaluation import by_images, resolve
 from imggen.evaluation.catalogue import METRICS
+from imggen.evaluation.evaluate import evaluate, gather
 from imggen.features import extract, extractors
 from imggen.metrics import clipped, frechet, kid, neighbours
 from imggen.metrics.certainty import estimate
 from imggen.metrics.certainty.estimate import compare
 from imggen.system.errors import UserError
+
+
+def scored(real, fake, train=None, against=None, utility=False, **options):
+    """The result of two sets, as `imggen evaluate` has it."""
+    gathered = gather(real, fake, train, against, utility=utility, **options)
+    return evaluate(gathered, utility)
 
 
 def images_of(pixels: torch.Tensor, name: str = "test") -> images.Images:
@@ -37,11 +44,9 @@ def write_folder(folder, pixels: torch.Tensor, names=lambda i: f"{i}.png"):
 
 
 def test_every_metric_is_reported_with_what_it_sees():
-    result = evaluate.evaluate(
-        images_of(noise(0, 300)), images_of(noise(1, 300)), images_of(noise(2, 400))
-    )
+    result = scored(images_of(noise(0, 300)), images_of(noise(1, 300)), images_of(noise(2, 400)))
     elsewhere = {"nll_nats", "elbo_nats", "bits_per_dim", "gan_train", "gan_test"}
-    elsewhere |= {"modes", "mode_divergence"}
+    elsewhere |= {"modes", "mode_divergence", "agreement"}
     assert set(result["metrics"]) == set(METRICS) - elsewhere
     for row in result["metrics"].values():
         assert row["sees"] and row["better"] in ("lower", "higher", "floor")
@@ -56,8 +61,8 @@ def test_every_metric_is_reported_with_what_it_sees():
 
 def test_a_copycat_is_seen_by_the_memorisation_metrics_and_by_no_other():
     train, test, new = noise(3, 400), noise(4, 300), noise(5, 300)
-    honest = evaluate.evaluate(images_of(test), images_of(new), images_of(train))["metrics"]
-    copies = evaluate.evaluate(images_of(test), images_of(train[:300]), images_of(train))["metrics"]
+    honest = scored(images_of(test), images_of(new), images_of(train))["metrics"]
+    copies = scored(images_of(test), images_of(train[:300]), images_of(train))["metrics"]
     assert copies["copied"]["value"] == 1 and honest["copied"]["value"] == 0
     assert copies["authenticity"]["value"] < 0.1 < honest["authenticity"]["value"]
     assert copies["data_copying"]["interval"][1] < -1
@@ -98,7 +103,7 @@ def test_a_folder_an_array_and_other_names_give_the_same_bits(tmp_path):
     np.save(tmp_path / "b.npy", pixels[:, 0].numpy())
     other = images_of(noise(8, 80))
     a, b = (
-        evaluate.evaluate(resolve.resolve(str(tmp_path / name)), other, n=70)["metrics"]
+        scored(resolve.resolve(str(tmp_path / name)), other, n=70)["metrics"]
         for name in ("a", "b.npy")
     )
     assert a == b and folder.is_dir()
@@ -110,7 +115,7 @@ def test_threads_change_no_metric_beyond_rounding():
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            found.append(evaluate.evaluate(real, fake, features="lenet")["metrics"])
+            found.append(scored(real, fake, features="lenet")["metrics"])
     finally:
         torch.set_num_threads(before)
     for name, row in found[0].items():
@@ -121,13 +126,13 @@ def test_threads_change_no_metric_beyond_rounding():
 def test_two_generators_are_compared_on_the_same_real_images(tmp_path):
     real, good = images_of(noise(11, 300)), images_of(noise(12, 300))
     bad = images_of(noise(13, 300, high=150))
-    result = evaluate.evaluate(real, good, against=bad, train=images_of(noise(14, 300)))
+    result = scored(real, good, against=bad, train=images_of(noise(14, 300)))
     assert result["comparison"]["frechet_distance"]["better"] == "first"
     assert result["comparison"]["kid"]["better"] == "first"
     assert result["comparison"]["pairwise_diversity"]["p_value"] < 1e-6
-    swapped = evaluate.evaluate(real, bad, against=good)["comparison"]["frechet_distance"]
+    swapped = scored(real, bad, against=good)["comparison"]["frechet_distance"]
     assert swapped["better"] == "second"
-    same = evaluate.evaluate(real, good, against=good)["comparison"]
+    same = scored(real, good, against=good)["comparison"]
     assert {row["better"] for row in same.values()} == {"undecided"}
 
 
@@ -163,12 +168,12 @@ def test_classes_are_compared_by_name(tmp_path):
             chosen = digits.pixels[digits.labels == label][:60]
             write_folder(make(tmp_path / folder / str(label)), chosen)
     sides = [resolve.resolve(str(tmp_path / name)) for name in ("real", "fake")]
-    found = evaluate.evaluate(*sides, utility=True, n=0)["metrics"]
+    found = scored(*sides, utility=True, n=0)["metrics"]
     assert found["gan_test"]["value"] > 0.9, "the same digits, by name"
     with pytest.raises(UserError, match="needs the same names"):
-        evaluate.evaluate(sides[1], sides[0], utility=True)
+        scored(sides[1], sides[0], utility=True)
     with pytest.raises(UserError, match="has none"):
-        evaluate.evaluate(sides[0], images_of(noise(1)), utility=True)
+        scored(sides[0], images_of(noise(1)), utility=True)
 
 
 def make(path):
@@ -241,7 +246,7 @@ def test_weights_whose_name_promises_another_hash_are_refused(tmp_path):
 
 def test_constant_features_are_scored_without_a_crash():
     flat = images_of(torch.full((50, 1, 8, 8), 7, dtype=torch.uint8))
-    result = evaluate.evaluate(flat, images_of(noise(18, 50)))
+    result = scored(flat, images_of(noise(18, 50)))
     assert result["metrics"]["pairwise_diversity"]["value"] is None
     assert "nothing to compare" in result["metrics"]["pairwise_diversity"]["note"]
     assert result["metrics"]["frechet_distance"]["value"] > 0

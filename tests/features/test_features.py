@@ -10,12 +10,18 @@ import torch
 
 from imggen.data import datasets, images
 from imggen.data.images import choose
-from imggen.evaluation.evaluate import evaluate
+from imggen.evaluation.evaluate import evaluate, gather
 from imggen.evaluation.report import number
 from imggen.features import extractors, lenet
 from imggen.system.errors import UserError
 
 GREY = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8)
+
+
+def scored(real, fake, train=None, against=None, utility=False, **options):
+    """The result of two sets, as `imggen evaluate` has it."""
+    gathered = gather(real, fake, train, against, utility=utility, **options)
+    return evaluate(gathered, utility)
 
 
 def test_the_frozen_classifier_is_what_its_recipe_says(mnist_root):
@@ -173,9 +179,9 @@ def test_scores_do_not_depend_on_the_order_of_files():
     generator = torch.Generator().manual_seed(0)
     real = torch.randint(0, 256, (60, 1, 8, 8), dtype=torch.uint8, generator=generator)
     fake = torch.randint(0, 200, (50, 1, 8, 8), dtype=torch.uint8, generator=generator)
-    a = evaluate(images_of(real), images_of(fake), n=40)
+    a = scored(images_of(real), images_of(fake), n=40)
     shuffled = real[torch.randperm(60)], fake[torch.randperm(50)]
-    b = evaluate(images_of(shuffled[0]), images_of(shuffled[1]), n=40)
+    b = scored(images_of(shuffled[0]), images_of(shuffled[1]), n=40)
     assert a["metrics"] == b["metrics"]
     json.dumps(a, allow_nan=False)
 
@@ -193,7 +199,7 @@ def test_the_chosen_images_are_a_subset_without_repetition():
 
 
 def test_few_samples_and_unlike_sizes_are_warned_of():
-    result = evaluate(images_of(GREY[:30]), images_of(GREY[10:30]), features="lenet")
+    result = scored(images_of(GREY[:30]), images_of(GREY[10:30]), features="lenet")
     text = " ".join(result["warnings"])
     assert "n = 20 is not above the 128 feature dimensions" in text
     assert "30 real and 20 generated" in text
@@ -202,7 +208,7 @@ def test_few_samples_and_unlike_sizes_are_warned_of():
 def test_pixels_of_unlike_sizes_can_not_be_compared():
     small = images_of(GREY[:, :, :20, :20].contiguous())
     with pytest.raises(UserError, match="do not match"):
-        evaluate(images_of(GREY), small, features="pixels")
+        scored(images_of(GREY), small, features="pixels")
 
 
 def test_numbers_have_four_digits():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imggen.drawing.charts import COLOURS, INK, drawing, svg
+from imggen.evaluation.catalogue import TITLES
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -75,6 +76,6 @@ def _line(
     known = [i for i, row in enumerate(rows) if row["value"] is not None]
     values = np.array([rows[i]["value"] for i in known])
     low, high = np.array([rows[i]["interval"] for i in known]).T
-    label = name.replace("_", " ")
+    label = TITLES[name].text
     axis.plot(at[known], values, style, marker="o", color=colour, label=label, markersize=4)
     axis.fill_between(at[known], low, high, color=colour, alpha=0.2, linewidth=0)
