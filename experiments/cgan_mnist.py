@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.cgan import CGAN, Config
 from imggen.training.config import TrainConfig
 
-STEPS = 20_000
+STEPS = 12_000
 
 experiment = Experiment(
     slug="cgan-mnist",
