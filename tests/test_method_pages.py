@@ -41,6 +41,7 @@ from imggen.nn import mlp
 # Why there is a constant.
 LIMIT = 3  # trailing, stays
 """What the constant means."""
+# Beside the whole string.
 PLAIN = """# not a comment
 
 {{ card nothing }} [@nobody] `tick`
@@ -66,7 +67,9 @@ class Outer(Base):
 
         def deep(self):
             """Deep's docstring."""
-            return "é"; "kept, it shares its line"
+            return "é"; "a second statement"
+
+        def shares(self): "its line, so that this stays in the code"
 
     def method(self, a,  # first
                b):
@@ -97,6 +100,7 @@ async def last(): return 1
 PROSE = """\
 Why there is a constant.
 What the constant means.
+Beside the whole string.
 Said before the decorator.
 Outer's docstring.
 Not a heading of the page
@@ -221,7 +225,14 @@ def test_prose_stands_beside_the_lines_that_it_explains():
         "class Outer(Base):",
     ]
     names = [row.name for row in file.rows if row.name]
-    assert names == ["Outer", "Outer.Inner", "Outer.Inner.deep", "Outer.method", "last"]
+    assert names == [
+        "Outer",
+        "Outer.Inner",
+        "Outer.Inner.deep",
+        "Outer.Inner.shares",
+        "Outer.method",
+        "last",
+    ]
 
 
 def test_titles_and_summaries_come_from_the_docstrings(folder):

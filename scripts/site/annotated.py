@@ -194,23 +194,15 @@ class Annotated:
                     yield self._trimmed(row)
                 else:  # prose without code yet stands beside the code that follows
                     begun.prose += row.prose
-                    begun.section |= row.section
-                    begun.name = begun.name or row.name
-                    begun.imports = row.imports + begun.imports
                 row, column = begun, None
             if comment:
                 if comment.first == line:
                     row.prose.append(comment.text)
                     column = comment.column
-            elif line not in self.docstring_lines and (
-                text.strip() or self._keeps_blank(row, line)
-            ):
+            elif line not in self.docstring_lines and (row.lines or text.strip()):
                 row.lines.append(line)
         if row.lines or row.prose:
             yield self._trimmed(row)
-
-    def _keeps_blank(self, row: Row, line: int) -> bool:
-        return bool(row.lines) or line in self.quoted
 
     def _explained(self, line: int, column: int | None) -> bool:
         """Whether the comment in this column has no more to say here: a blank line, a dedent."""
