@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import html
+import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -128,10 +129,9 @@ class MethodPage:
     def markdown(self) -> str:
         """The whole page."""
         paper = self.paper
-        description = paper.summary or paper.title
-        plain = re.sub(r"\[([^]]*)\]\([^)]*\)|[\\`*$]", r"\1", description)
+        plain = re.sub(r"\[([^]]*)\]\([^)]*\)|[\\`*$]", r"\1", paper.origin or paper.title)
         parts = [
-            FRONT.format(f'"{html.escape(plain)}"'),
+            FRONT.format(json.dumps(plain, ensure_ascii=False)),
             f"# {paper.title}\n\n",
             '<div class="method-top" markdown>\n\n<div class="method-intro" markdown>\n\n',
             f"{paper.introduction}\n\n</div>\n\n{self.aside()}\n\n</div>\n\n",
