@@ -7,21 +7,15 @@ import pkgutil
 from pathlib import Path
 from typing import Any
 
-import imggen
+import method_pages
 
-METHOD_TITLES = {"dcgan": "DCGAN", "vae": "VAE"}
+import imggen
 
 
 def modules() -> list[str]:
     """All public modules of imggen, methods apart."""
     found = pkgutil.walk_packages(imggen.__path__, "imggen.")
     return [m.name for m in found if not m.name.startswith("imggen.methods.")]
-
-
-def methods() -> list[str]:
-    """The modules that are papers."""
-    folder = [str(Path(path) / "methods") for path in imggen.__path__]
-    return [module.name for module in pkgutil.iter_modules(folder)]
 
 
 def summary(module: str) -> str:
@@ -34,13 +28,7 @@ def summary(module: str) -> str:
 
 def pages() -> dict[str, str]:
     """Markdown of the generated pages by their place in docs/."""
-    made = {}
-    for name in methods():
-        made[f"methods/{name}.md"] = (
-            f"# {METHOD_TITLES.get(name, name)}\n\n::: imggen.methods.{name}\n"
-            "    options:\n      show_root_toc_entry: false\n      show_source: true\n"
-            "      heading_level: 1\n"
-        )
+    made = method_pages.pages({name: f"reference/{name}.md" for name in modules()})
     for name in modules():
         made[f"reference/{name}.md"] = (
             f"# {name}\n\n::: {name}\n    options:\n      show_root_toc_entry: false\n"
@@ -48,17 +36,6 @@ def pages() -> dict[str, str]:
     lines = ["# Reference", "", "| module | what it is |", "|---|---|"]
     lines += [f"| [`{name}`]({name}.md) | {summary(name)} |" for name in modules()]
     made["reference/index.md"] = "\n".join(lines) + "\n"
-    lines = [
-        "# Methods",
-        "",
-        "One file per paper. Each page is that file: its docstring, then code.",
-        "",
-    ]
-    lines += [
-        f"- [{METHOD_TITLES.get(name, name)}]({name}.md): {summary(f'imggen.methods.{name}')}"
-        for name in methods()
-    ]
-    made["methods/index.md"] = "\n".join(lines) + "\n"
     return made
 
 
@@ -70,4 +47,5 @@ def add_to_nav(config: Any) -> None:
             prefix = {"Methods": "methods/", "Reference": "reference/"}.get(title)
             if prefix and isinstance(entries, list):
                 known = {entry for entry in entries if isinstance(entry, str)}
-                entries += sorted(u for u in made if u.startswith(prefix) and u not in known)
+                found = [u for u in made if u.startswith(prefix) and u.endswith(".md")]
+                entries += [u for u in found if u not in known]
