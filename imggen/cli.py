@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from tyro.conf import Positional
@@ -16,7 +16,7 @@ from imggen.publishing.status import status as published_status
 from imggen.runs import restore
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
-from imggen.system.files import write_bytes
+from imggen.system.files import Json, write_bytes
 
 COLUMNS = 8
 
@@ -169,7 +169,7 @@ def _json(value: object) -> str:
 
 def main() -> None:
     """Entry point of the `imggen` command."""
-    commands: dict[str, Any] = {"status": status, "evaluate": evaluate, "sample": sample}
+    commands: Json = {"status": status, "evaluate": evaluate, "sample": sample}
     run_command(
         lambda: tyro.extras.subcommand_cli_from_dict(
             commands, prog="imggen", description="The executable blog of image generation."

@@ -37,7 +37,7 @@ from imggen.system import distributed
 from imggen.system.command import run_command
 from imggen.system.device import device_name
 from imggen.system.errors import UserError
-from imggen.system.files import sha256_file, write_bytes
+from imggen.system.files import Json, sha256_file, write_bytes
 from imggen.training.config import TrainConfig
 from imggen.training.cost import flops_per_image
 from imggen.training.loop import VERSION, Trainer
@@ -64,10 +64,14 @@ class Options(StudyOptions, Generic[C, S]):
     train: TrainConfig
     sampler: S
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Json:
         """The settings that decide the result, as a manifest holds them."""
         parts = ("method", "data", "train", "sampler")
         return {part: as_json(getattr(self, part)) for part in parts}
+
+
+Asked = Options[Any, Any]
+"""Options of whatever paper."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +95,11 @@ class Experiment:
         """module:class, as a manifest holds it."""
         return f"{self.method.__module__}:{self.method.__name__}"
 
-    def of_record(self) -> Options[Any, Any]:
+    def of_record(self) -> Asked:
         """The options of a script that is called without any."""
         return Options(method=self.settings, data=self.data, train=self.train, sampler=self.sampler)
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Json:
         """The settings of record, as a manifest holds them."""
         return self.of_record().config()
 
@@ -103,7 +107,7 @@ class Experiment:
         """Reads the command line, does it, and exits: 0 done, 2 bad input, 75 interrupted."""
         run_command(lambda: self.run(self.parse(args)))
 
-    def parse(self, args: list[str] | None = None) -> Options[Any, Any]:
+    def parse(self, args: list[str] | None = None) -> Asked:
         """Options from the command line, the settings of record as defaults."""
         generic: Any = Options
         kind = generic[type(self.settings), type(self.sampler)]
@@ -111,7 +115,7 @@ class Experiment:
         about = f"{self.title}. {doc.split(chr(10), 1)[0]}"
         return tyro.cli(kind, default=self.of_record(), args=args, description=about)
 
-    def run(self, options: Options[Any, Any]) -> None:
+    def run(self, options: Asked) -> None:
         """Trains (or takes the published weights), then evaluates and publishes if asked."""
         if options.from_published:
             self.from_published(options)
@@ -130,9 +134,7 @@ class Experiment:
         if distributed.read_environment().is_main and options.publish:
             self.publish(options, images, run, manifest, trained)
 
-    def fit(
-        self, options: Options[Any, Any], images: Images, run: RunDir
-    ) -> tuple[Manifest, Trained]:
+    def fit(self, options: Asked, images: Images, run: RunDir) -> tuple[Manifest, Trained]:
         """Trains to the end and writes weights and manifest; nothing to train is fine too."""
         trainer = self.trainer(options, images, run)
         code = git_state()  # as it is now, not when the training ends
@@ -151,12 +153,12 @@ class Experiment:
         run.log(f"weights in {run.weights}, SHA-256 {sha256_file(run.weights)}")
         return manifest, trained
 
-    def trainer(self, options: Options[Any, Any], images: Images, run: RunDir) -> Trainer:
+    def trainer(self, options: Asked, images: Images, run: RunDir) -> Trainer:
         """The loop with this method, ready to begin or to go on."""
         identity = self.identity(options, images)
         return Trainer(self.builder(options), images, options.train, run, identity)
 
-    def builder(self, options: Options[Any, Any]) -> Callable[[Spec], Method]:
+    def builder(self, options: Asked) -> Callable[[Spec], Method]:
         """A function that builds the method for what the data offer."""
 
         def build(spec: Spec) -> Method:
@@ -169,7 +171,7 @@ class Experiment:
 
         return build
 
-    def identity(self, options: Options[Any, Any], images: Images) -> dict[str, Any]:
+    def identity(self, options: Asked, images: Images) -> Json:
         """What a checkpoint must agree with before this run goes on from it; steps may grow."""
         train = inputs({"train": as_json(options.train)})["train"]
         return {
@@ -180,7 +182,7 @@ class Experiment:
             "train": {key: value for key, value in train.items() if key != "steps"},
         }
 
-    def manifest(self, options: Options[Any, Any], images: Images, trainer: Trainer) -> Manifest:
+    def manifest(self, options: Asked, images: Images, trainer: Trainer) -> Manifest:
         """Everything that one needs to know to make this run again."""
         seconds, seen = trainer.wall_seconds, trainer.step * options.train.batch_size
         return {
@@ -197,7 +199,7 @@ class Experiment:
 
     def publish(
         self,
-        options: Options[Any, Any],
+        options: Asked,
         images: Images,
         run: RunDir,
         manifest: Manifest,
@@ -213,7 +215,7 @@ class Experiment:
         publish(folder, files, metrics, manifest | {"sampling": sampling_cost(trained)})
         run.log(f"published in {folder}")
 
-    def from_published(self, options: Options[Any, Any]) -> None:
+    def from_published(self, options: Asked) -> None:
         """Redraws the figures and takes the metrics again from the published weights.
 
         Training curves and the training GIF are kept: only a training can make them.
@@ -240,11 +242,11 @@ class Experiment:
         print(f"published again in {folder}")
 
 
-def _sampler(options: Options[Any, Any]) -> object | None:
+def _sampler(options: Asked) -> object | None:
     return None if isinstance(options.sampler, OneWay) else options.sampler
 
 
-def _trained(method: Method, options: Options[Any, Any], images: Images) -> Trained:
+def _trained(method: Method, options: Asked, images: Images) -> Trained:
     """What draws the frames of a training, and then its figures."""
     return Trained(method, _sampler(options), label_counts(images), images.sources)
 

@@ -18,6 +18,7 @@ import torch
 from imggen.data.files import read_images
 from imggen.data.images import Images, concatenate
 from imggen.system.errors import UserError
+from imggen.system.files import Json
 
 DOWNLOAD_TIMEOUT_SECONDS = 20
 SPLITS = ("train", "test", "all")
@@ -85,7 +86,7 @@ def digits(root: Path, split: str) -> Images:
     return Images("digits", split, torch.from_numpy(pixels)[:, None], labels, _names("0123456789"))
 
 
-def _names(values: Iterable[Any]) -> tuple[str, ...]:
+def _names(values: Iterable[object]) -> tuple[str, ...]:
     return tuple(str(value) for value in values)
 
 
@@ -128,7 +129,7 @@ def _torchvision(name: str, class_name: str) -> Callable[[Path, str], Images]:
     return loader
 
 
-def _open_or_download(name: str, kind: Any, root: Path, arguments: dict[str, Any]) -> Any:
+def _open_or_download(name: str, kind: Any, root: Path, arguments: Json) -> Any:
     damaged = (ValueError, EOFError, AssertionError, KeyError, pickle.UnpicklingError, TypeError)
     try:
         return kind(root, download=False, **arguments)

@@ -11,6 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from matplotlib.figure import Figure
 
     Values = npt.NDArray[np.float64]
     Pixels = npt.NDArray[np.uint8]
@@ -21,7 +22,7 @@ INK = "#7b8190"
 
 
 @contextlib.contextmanager
-def drawing(width: float, height: float) -> Iterator[tuple[Any, io.BytesIO]]:
+def drawing(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
     """An empty figure of `width` x `height` inches, and where to save it.
 
     It draws no background, so that the page's own shows through.
@@ -52,7 +53,7 @@ def drawing(width: float, height: float) -> Iterator[tuple[Any, io.BytesIO]]:
             plt.close(figure)
 
 
-def svg(figure: Any, buffer: io.BytesIO) -> bytes:
+def svg(figure: Figure, buffer: io.BytesIO) -> bytes:
     """The figure as SVG; the same figure gives the same bytes."""
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return buffer.getvalue()

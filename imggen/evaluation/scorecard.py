@@ -18,6 +18,7 @@ from imggen.metrics.memorisation import nearest
 if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.axes import Axes
+    from matplotlib.typing import HashableList
 
     Pixels = npt.NDArray[np.uint8]
 
@@ -36,7 +37,9 @@ def scorecard(
     `metrics` are those of metrics.json; `neighbours` is a grid (H, W, 3) of generated images above
     their nearest training images, or None; `against` are a second generator's name and metrics.
     """
-    places = [["bars", "scatter"]] + [["grid", "grid"]] * (neighbours is not None)
+    places: list[HashableList[str]] = [["bars", "scatter"]] + [["grid", "grid"]] * (
+        neighbours is not None
+    )
     with drawing(11, 4 * len(places) + 0.4) as (figure, buffer):
         figure.suptitle(about, fontsize=11, color=INK)
         axes = figure.subplot_mosaic(places)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from imggen.publishing.study import Study
 from imggen.runs.places import assets, repository
 from imggen.runs.provenance import SCORING, source_hash
 from imggen.runs.settings import Manifest, as_json, differences, inputs
 from imggen.system.errors import UserError
-from imggen.system.files import read_json, sha256_file
+from imggen.system.files import Json, read_json, sha256_file
 
 
 def load_experiments(folder: Path) -> Iterator[Study]:
@@ -58,7 +57,7 @@ def damaged(assets_folder: Path) -> list[str]:
     return problems
 
 
-def check(experiment: Study, folder: Path) -> dict[str, Any]:
+def check(experiment: Study, folder: Path) -> Json:
     """State of one published experiment: {"slug", "state", "reasons"}."""
     if not (folder / "manifest.json").exists():
         return {
@@ -85,7 +84,7 @@ def check(experiment: Study, folder: Path) -> dict[str, Any]:
     return {"slug": experiment.slug, "state": "stale" if reasons else "fresh", "reasons": reasons}
 
 
-def status(repo: Path | None = None, docs: Path | None = None) -> list[dict[str, Any]]:
+def status(repo: Path | None = None, docs: Path | None = None) -> list[Json]:
     """One row per experiment script: slug, state (fresh, stale or missing) and the reasons."""
     repo = repo or repository()
     folder = assets(docs or repo / "docs")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from imggen.data.images import Images
 from imggen.runs.conditions import label_counts
@@ -13,7 +13,7 @@ from imggen.runs.places import assets, repository
 from imggen.runs.provenance import source_hash
 from imggen.runs.settings import Manifest, as_json, inputs
 from imggen.system.errors import UserError
-from imggen.system.files import sha256_json
+from imggen.system.files import Json, sha256_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Study(Protocol):
         """Version of the training loop's arithmetic, None where nothing is trained."""
         ...
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Json:
         """The settings of record, as a manifest holds them."""
         ...
 
@@ -57,12 +57,12 @@ def run_folder(study: Study, options: StudyOptions) -> Path:
     return options.run_dir or repository() / "runs" / study.slug
 
 
-def is_of_record(study: Study, config: dict[str, Any]) -> bool:
+def is_of_record(study: Study, config: Json) -> bool:
     """Whether settings are those of record, apart from what changes no result."""
     return inputs(as_json(config)) == inputs(as_json(study.config()))
 
 
-def target_folder(study: Study, options: StudyOptions, config: dict[str, Any]) -> Path:
+def target_folder(study: Study, options: StudyOptions, config: Json) -> Path:
     """Where to publish: docs/ for the settings of record, below the run for others."""
     of_record = is_of_record(study, config)
     default = repository() / "docs" if of_record else run_folder(study, options) / "docs"
@@ -80,7 +80,7 @@ def published_folder(study: Study, options: StudyOptions) -> Path:
     return folder
 
 
-def common_manifest(study: Study, config: dict[str, Any], images: Images, seed: int) -> Manifest:
+def common_manifest(study: Study, config: Json, images: Images, seed: int) -> Manifest:
     """What every manifest says of settings, code, data and packages."""
     config = as_json(config)
     config["data"]["root"] = None  # where the files lie on this machine is nobody's business
@@ -99,7 +99,7 @@ def common_manifest(study: Study, config: dict[str, Any], images: Images, seed: 
     }
 
 
-def about(images: Images) -> dict[str, Any]:
+def about(images: Images) -> Json:
     """A dataset's split as a manifest holds it."""
     return {
         "name": images.name,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from imggen.system.errors import UserError
-from imggen.system.files import read_json, write_bytes, write_json
+from imggen.system.files import Json, read_json, write_bytes, write_json
 
 
 class RunDir:
@@ -68,13 +67,13 @@ class RunDir:
             if int(frame.stem.removeprefix("step-")) > step:
                 frame.unlink()
 
-    def read_manifest(self) -> dict[str, Any]:
+    def read_manifest(self) -> Json:
         """manifest.json.
 
         Raises: UserError when it is missing or not JSON.
         """
         return read_json(self.manifest)
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
+    def write_manifest(self, manifest: Json) -> None:
         """Writes manifest.json atomically."""
         write_json(self.manifest, manifest)

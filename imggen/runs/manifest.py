@@ -7,15 +7,15 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from imggen.methods import Method
 from imggen.runs.places import repository
+from imggen.system.files import Json
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "imageio", "safetensors")
 
 
-def git_state() -> dict[str, Any]:
+def git_state() -> Json:
     """Commit of the checkout, and whether its package or experiments differ from it.
 
     Both are None outside git.

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-Manifest = dict[str, Any]
+from imggen.system.files import Json
+
+Manifest = Json
 """manifest.json, as DESIGN § 7 lays it out."""
 
 RUNTIME_ONLY = {
@@ -17,7 +19,7 @@ RUNTIME_ONLY = {
 """Settings that change how a run goes on, but not what comes out of it on one kind of machine."""
 
 
-def inputs(config: dict[str, Any]) -> dict[str, Any]:
+def inputs(config: Json) -> Json:
     """A run's config without the settings that don't change its result; tuples become lists."""
     return {
         part: {
@@ -29,7 +31,7 @@ def inputs(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def differences(was: Any, now: Any, name: str = "") -> Iterator[str]:
+def differences(was: object, now: object, name: str = "") -> Iterator[str]:
     """One phrase per value that differs between two nested dicts."""
     if isinstance(was, dict) and isinstance(now, dict):
         for key in sorted({*was, *now}):

@@ -10,6 +10,9 @@ from typing import Any
 
 from imggen.system.errors import UserError
 
+Json = dict[str, Any]
+"""A JSON object."""
+
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Writes `data` under a temporary name, flushes it to the disk, then renames it into place.
@@ -33,7 +36,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Writes `value` as indented JSON with a final newline; refuses NaN and infinities."""
     write_bytes(path, json_bytes(value))
 
@@ -48,7 +51,7 @@ def flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def json_bytes(value: Any) -> bytes:
+def json_bytes(value: object) -> bytes:
     """`value` as indented JSON with a final newline; ValueError for NaN and infinities."""
     return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
@@ -59,13 +62,13 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sha256_json(value: Any) -> str:
+def sha256_json(value: object) -> str:
     """Hexadecimal SHA-256 of a value's JSON with sorted keys: equal settings, equal hash."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> Json:
     """A JSON object from a file.
 
     Raises: UserError when the file is missing, cut or not an object.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from imggen.runs.settings import differences
 from imggen.system.errors import UserError
-from imggen.system.files import flush_folder, write_bytes
+from imggen.system.files import Json, flush_folder, write_bytes
 
 NAME = "checkpoint.pt"
 PREVIOUS = "checkpoint-previous.pt"
@@ -32,7 +32,7 @@ def snapshot(value: Any) -> Any:
     return value
 
 
-def write(folder: Path, state: dict[str, Any]) -> None:
+def write(folder: Path, state: Json) -> None:
     """Writes `state` as folder/checkpoint.pt and keeps the one before as checkpoint-previous.pt.
 
     Raises: OSError when the disk is full or the folder is not writable; both old files are intact.
@@ -48,7 +48,7 @@ def write(folder: Path, state: dict[str, Any]) -> None:
     flush_folder(folder)
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> Json:
     """The state in one checkpoint file, after its checksums are verified.
 
     Raises: UserError when the file is truncated, corrupt or not a checkpoint of ours.
@@ -68,7 +68,7 @@ def read(path: Path) -> dict[str, Any]:
     return state
 
 
-def read_latest(folder: Path) -> dict[str, Any] | None:
+def read_latest(folder: Path) -> Json | None:
     """The newest whole checkpoint in `folder`, or None when there is none.
 
     A damaged one is reported and the previous one is used instead.
@@ -95,7 +95,7 @@ def read_latest(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def refuse_other(saved: dict[str, Any], asked: dict[str, Any], folder: Path) -> None:
+def refuse_other(saved: Json, asked: Json, folder: Path) -> None:
     """Raises UserError with the differences when two identities differ."""
     phrases = list(differences(saved, asked))
     if phrases:
@@ -113,7 +113,7 @@ class Writer:
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self.pending: Future[None] | None = None
 
-    def save(self, state: dict[str, Any]) -> None:
+    def save(self, state: Json) -> None:
         """Copies `state` now and writes it soon. Raises what the write before raised."""
         self.wait()
         self.pending = self.executor.submit(write, self.folder, snapshot(state))

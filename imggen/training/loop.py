@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from imggen.runs.folder import RunDir
 from imggen.system import distributed
 from imggen.system.device import choose_device, device_name, keep_freed_memory
 from imggen.system.errors import Interrupted, UserError
+from imggen.system.files import Json
 from imggen.system.seeds import derive_seed
 from imggen.system.signals import StopSignals
 from imggen.training import checkpoint
@@ -49,7 +49,7 @@ class Trainer:
         images: Images,
         config: TrainConfig,
         run: RunDir,
-        identity: dict[str, Any],
+        identity: Json,
     ) -> None:
         """`identity` is what a checkpoint must agree with: method, data, and the like."""
         config.check()
@@ -137,7 +137,7 @@ class Trainer:
 
     # -- checkpoints --------------------------------------------------------------------------
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Json:
         """Everything that the next step depends on, and what it is the state of."""
         return {
             "step": self.step,

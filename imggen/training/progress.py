@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from imggen.runs.folder import RunDir
+from imggen.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from imggen.training.config import TrainConfig
+    from torch.utils.tensorboard import SummaryWriter
 
 LINE_SECONDS = 15.0
 """Seconds between two plain lines when the output is not a terminal."""
@@ -23,8 +24,8 @@ class Progress:
     def __init__(self, config: TrainConfig, step: int, is_main: bool, run: RunDir) -> None:
         self.config, self.run = config, run
         self.first_step, self.started, self.said = step, time.monotonic(), time.monotonic()
-        self.bar: Any = None
-        self.board: Any = None
+        self.bar: tqdm | None = None
+        self.board: SummaryWriter | None = None
         if not is_main:
             return
         if sys.stderr.isatty():

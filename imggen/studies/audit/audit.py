@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 import tyro
@@ -34,7 +33,7 @@ from imggen.studies.audit.verdicts import examine, judge
 from imggen.system.command import run_command
 from imggen.system.device import device_name
 from imggen.system.errors import UserError
-from imggen.system.files import json_bytes, read_json
+from imggen.system.files import Json, json_bytes, read_json
 
 SHOWN = 12
 """The image that stands for all in the picture of the damage."""
@@ -58,7 +57,7 @@ FIGURES = {
 """Files and captions, by the name that pages use."""
 
 
-def drawn(results: dict[str, Any]) -> dict[str, bytes]:
+def drawn(results: Json) -> dict[str, bytes]:
     """The charts of all ladders, by file name."""
     return {
         "ladders.svg": charts.ladders(results),
@@ -85,7 +84,7 @@ class Audit:
     method_path = f"{examine.__module__}:examine"
     loop = None
 
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Json:
         """The settings of record, as a manifest holds them."""
         return {"method": as_json(self.settings), "data": {"name": "mnist", "root": None}}
 

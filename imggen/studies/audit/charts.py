@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imggen.drawing.charts import COLOURS, INK, drawing, svg
 from imggen.evaluation.catalogue import TITLES
+from imggen.system.files import Json
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    Values = npt.NDArray[np.float64]
-    Pixels = npt.NDArray[np.uint8]
+    from matplotlib.axes import Axes
 
 
 LADDER_LINES = {
@@ -27,7 +26,7 @@ LADDER_LINES = {
 """What the panels of a ladder show: coherence solid, variety dashed."""
 
 
-def ladders(results: Mapping[str, dict[str, Any]]) -> bytes:
+def ladders(results: Mapping[str, Json]) -> bytes:
     """SVG: one panel a ladder of damage, its shares along the rungs, with intervals."""
     shown = [ladder for ladder in results.values() if ladder["harms"] != "nothing"]
     rows = -(-len(shown) // 2)
@@ -51,7 +50,7 @@ def ladders(results: Mapping[str, dict[str, Any]]) -> bytes:
         return svg(figure, buffer)
 
 
-def counts(equal: Mapping[str, Any], unequal: Mapping[str, Any]) -> bytes:
+def counts(equal: Json, unequal: Json) -> bytes:
     """SVG: what the numbers of images alone do to metrics of two sets of undamaged images."""
     groups = (
         ("Fréchet distance", ("frechet_distance", "frechet_infinity")),
@@ -71,7 +70,12 @@ def counts(equal: Mapping[str, Any], unequal: Mapping[str, Any]) -> bytes:
 
 
 def _line(
-    axis: Any, at: Any, rows: Sequence[dict[str, Any]], name: str, colour: str, style: str = "-"
+    axis: Axes,
+    at: npt.NDArray[np.number],
+    rows: Sequence[Json],
+    name: str,
+    colour: str,
+    style: str = "-",
 ) -> None:
     known = [i for i, row in enumerate(rows) if row["value"] is not None]
     values = np.array([rows[i]["value"] for i in known])

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from imggen.metrics import clipped, neighbours, prd
 from imggen.metrics.arrays import Array
+from imggen.system.files import Json
 
 DIM, POINTS, DRAWS = 16, 1000, 10
 COHERENCE = ("precision", "density", "clipped_density", "prd_f1_8")
@@ -158,7 +158,7 @@ def values_of(real: Array, fake: Array) -> dict[str, float]:
     }
 
 
-def run(check: Check, seed: int = 0, draws: int = DRAWS) -> dict[str, dict[str, Any]]:
+def run(check: Check, seed: int = 0, draws: int = DRAWS) -> dict[str, Json]:
     """By measure that the check is about: its values along the rungs, and whether it passes."""
     found = [
         [

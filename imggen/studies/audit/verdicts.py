@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from imggen.metrics import accuracy
 from imggen.metrics.certainty.estimate import Estimate, compare, share_of
 from imggen.studies.audit import checks
 from imggen.studies.audit.ladders import Config, Ladder
+from imggen.system.files import Json
 
 CERTAIN = 0.01
 """A metric notices a rung when it differs from the first one with a p-value below."""
@@ -52,7 +52,7 @@ def climb(
     extractor: Extractor,
     school: School,
     seed: int,
-) -> dict[str, Any]:
+) -> Json:
     """Every metric on every rung, and which rungs it tells from the first one."""
     near = search_training(held_out, train)
     found: list[Found] = []
@@ -64,7 +64,7 @@ def climb(
     return describe(ladder, found)
 
 
-def describe(ladder: Ladder, found: list[Found]) -> dict[str, Any]:
+def describe(ladder: Ladder, found: list[Found]) -> Json:
     """A ladder as ladders.json holds it."""
     rows = [entries(rung) for rung in found]
     verdicts = {name: [verdict(name, rung, found[0]) for rung in found] for name in rows[0]}
@@ -91,7 +91,7 @@ def verdict(name: str, rung: Found, first: Found) -> str:
     return "better" if gained else "worse"
 
 
-def counts(train: Images, config: Config, extractor: Extractor) -> dict[str, Any]:
+def counts(train: Images, config: Config, extractor: Extractor) -> Json:
     """The ladder of sample counts: two halves of the training images, nothing damaged."""
     half = len(train) // 2
     sides = []
@@ -107,7 +107,7 @@ def counts(train: Images, config: Config, extractor: Extractor) -> dict[str, Any
     return describe(ladder, found)
 
 
-def unequal(train: Images, test: Images, config: Config, extractor: Extractor) -> dict[str, Any]:
+def unequal(train: Images, test: Images, config: Config, extractor: Extractor) -> Json:
     """The ladder of unequal counts: more and more training images against all test images."""
     real = extract(extractor, test, len(test), config.seed, "test")
     every = extract(extractor, train, len(train), config.seed, "train")
@@ -124,14 +124,14 @@ def unequal(train: Images, test: Images, config: Config, extractor: Extractor) -
 
 def examine(
     made: list[Ladder], train: Images, test: Images, config: Config, extractor: Extractor
-) -> dict[str, Any]:
+) -> Json:
     """Every ladder by name, climbed with all metrics."""
     held_out = extract(extractor, test, config.n, config.seed, "reference")
     seen = train.subset(slice(0, config.training))
     known = extract(extractor, seen, len(seen), config.seed, "training set")
     index = choose(test.hashes, config.n, config.seed)  # those of held_out
     school = School(test.subset(index), config.seed)
-    results: dict[str, Any] = {}
+    results: Json = {}
     for ladder in made:
         print(f"ladder: {ladder.title}", flush=True)
         results[ladder.name] = climb(ladder, held_out, known, extractor, school, config.seed)
@@ -141,7 +141,7 @@ def examine(
     return results
 
 
-def judge(check: checks.Check, seed: int) -> dict[str, Any]:
+def judge(check: checks.Check, seed: int) -> Json:
     """A check on known points, as audit.json holds it."""
     print(f"check: {check.title}", flush=True)
     about = {"title": check.title, "expected": check.expected, "rungs": check.rungs}
