@@ -18,7 +18,6 @@ from imggen.metrics.memorisation import nearest
 if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.axes import Axes
-    from matplotlib.typing import HashableList
 
     Pixels = npt.NDArray[np.uint8]
 
@@ -37,21 +36,19 @@ def scorecard(
     `metrics` are those of metrics.json; `neighbours` is a grid (H, W, 3) of generated images above
     their nearest training images, or None; `against` are a second generator's name and metrics.
     """
-    places: list[HashableList[str]] = [["bars", "scatter"]] + [["grid", "grid"]] * (
-        neighbours is not None
-    )
-    with drawing(11, 4 * len(places) + 0.4) as (figure, buffer):
+    places = "bs" if neighbours is None else "bs;nn"  # bars and scatter above neighbours
+    with drawing(11, 4.4 if neighbours is None else 8.4) as (figure, buffer):
         figure.suptitle(about, fontsize=11, color=INK)
         axes = figure.subplot_mosaic(places)
         known = {name: metrics[name] for name in SHARES if metrics[name]["value"] is not None}
-        _bars(axes["bars"], known)
-        _scatter(axes["scatter"], metrics, against)
+        _bars(axes["b"], known)
+        _scatter(axes["s"], metrics, against)
         if neighbours is not None:
-            axes["grid"].imshow(neighbours)
-            axes["grid"].set_title(
+            axes["n"].imshow(neighbours)
+            axes["n"].set_title(
                 "generated images, and below each its nearest training images in these features"
             )
-            axes["grid"].axis("off")
+            axes["n"].axis("off")
         figure.savefig(buffer, format="png", dpi=130, transparent=True)
         return buffer.getvalue()
 
