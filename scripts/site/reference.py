@@ -1,4 +1,4 @@
-"""Pages made from the code: one per paper, one per module of the package."""
+"""Pages made from the code: one per paper, one per module of the package, room by room."""
 
 from __future__ import annotations
 
@@ -11,11 +11,23 @@ import method_pages
 
 import imggen
 
+ROOMS = (
+    *("cli", "experiment", "studies", "evaluation", "training", "publishing", "features", "runs"),
+    *("data", "methods", "metrics", "drawing", "nn", "system"),
+)
+"""From the highest room to the lowest, as they are told in docs/contributing.md."""
+
 
 def modules() -> list[str]:
-    """All public modules of imggen, methods apart."""
+    """All public modules of imggen, papers apart; of rooms only the one that says something."""
     found = pkgutil.walk_packages(imggen.__path__, "imggen.")
-    return [m.name for m in found if not m.name.startswith("imggen.methods.")]
+    files = [m.name for m in found if not m.ispkg and not m.name.startswith("imggen.methods.")]
+    return sorted([*files, "imggen.methods"], key=lambda name: (ROOMS.index(room_of(name)), name))
+
+
+def room_of(module: str) -> str:
+    """The room that a module lies in: imggen.runs.folder -> runs."""
+    return module.split(".")[1]
 
 
 def summary(module: str) -> str:
@@ -33,19 +45,37 @@ def pages() -> dict[str, str]:
         made[f"reference/{name}.md"] = (
             f"# {name}\n\n::: {name}\n    options:\n      show_root_toc_entry: false\n"
         )
-    lines = ["# Reference", "", "| module | what it is |", "|---|---|"]
-    lines += [f"| [`{name}`]({name}.md) | {summary(name)} |" for name in modules()]
-    made["reference/index.md"] = "\n".join(lines) + "\n"
+    made["reference/index.md"] = index()
     return made
+
+
+def index() -> str:
+    """Tables of all modules, one a room."""
+    lines = ["# Reference", "", "Room by room; [how it is built](../contributing.md) says more."]
+    for room, names in by_room(modules()).items():
+        lines += ["", f"## {room}", "", summary(f"imggen.{room}"), ""]
+        lines += ["| module | what it is |", "|---|---|"]
+        lines += [f"| [`{name}`]({name}.md) | {summary(name)} |" for name in names]
+    return "\n".join(lines) + "\n"
+
+
+def by_room(names: list[str]) -> dict[str, list[str]]:
+    """Modules by the room that they lie in, in their order."""
+    rooms: dict[str, list[str]] = {}
+    for name in names:
+        rooms.setdefault(room_of(name), []).append(name)
+    return rooms
 
 
 def add_to_nav(config: Any) -> None:
     """Fills the sections Methods and Reference of the navigation."""
-    made = pages()
+    papers = [uri for uri in pages() if uri.startswith("methods/") and uri.endswith(".md")]
+    rooms = by_room(modules())
+    found: dict[str, list[Any]] = {
+        "Methods": papers,
+        "Reference": [{room: [f"reference/{n}.md" for n in rooms[room]]} for room in rooms],
+    }
     for section in config.nav or []:
         for title, entries in section.items():
-            prefix = {"Methods": "methods/", "Reference": "reference/"}.get(title)
-            if prefix and isinstance(entries, list):
-                known = {entry for entry in entries if isinstance(entry, str)}
-                found = [u for u in made if u.startswith(prefix) and u.endswith(".md")]
-                entries += [u for u in found if u not in known]
+            if title in found and isinstance(entries, list):
+                entries += [entry for entry in found[title] if entry not in entries]

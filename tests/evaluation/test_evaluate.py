@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from imggen.data import datasets, images
-from imggen.evaluation import by_images, resolve
+from imggen.evaluation import by_images, report, resolve
 from imggen.evaluation.catalogue import METRICS
 from imggen.evaluation.evaluate import evaluate, gather
 from imggen.features import extract, extractors
@@ -273,3 +273,42 @@ def test_stacked_digits_have_a_thousand_modes_that_are_counted(mnist_root, run):
     assert compare(collapsed["modes"], found["modes"]).p_value < 1e-6
     with pytest.raises(UserError, match="three channels"):
         by_images.by_images(stacked, images_of(noise(9)), 60, 0, utility=False)
+
+
+def test_features_are_extracted_once_a_command(tmp_path, run, monkeypatch):
+    """Also with a figure, which shows nearest training images."""
+    images = np.random.default_rng(0).integers(0, 256, (120, 8, 8), dtype=np.uint8)
+    for name, part in (("real", images[:40]), ("fake", images[40:80]), ("seen", images[80:])):
+        np.save(tmp_path / f"{name}.npy", part)
+    extracted, original = [], extractors.extract
+
+    def spy(extractor, blocks, n, progress):
+        extracted.append(n)
+        return original(extractor, blocks, n, progress)
+
+    monkeypatch.setattr(extractors, "extract", spy)
+    paths = [tmp_path / f"{name}.npy" for name in ("real", "fake")]
+    more = ("--train", tmp_path / "seen.npy", "--figure", tmp_path / "card.png", "--no-cache")
+    done = run("imggen", "evaluate", *paths, *more)
+    assert done.returncode == 0, done.stderr
+    assert extracted == [40, 40, 40]
+    assert (tmp_path / "card.png").stat().st_size > 10_000
+
+
+def test_the_table_shows_what_the_titles_say():
+    """The kernel distance is multiplied by a thousand, in the terminal as on the pages."""
+    result, lines = scored(images_of(noise(0)), images_of(noise(1))), []
+    report.table(result, lines.append)
+    (line,) = [line for line in lines if line.startswith("Kernel distance × 1000")]
+    value = float(line.split("↓")[1].split()[0])
+    assert value == pytest.approx(1000 * result["metrics"]["kid"]["value"], rel=1e-3)
+
+
+def test_agreement_is_reported_where_the_classifier_knows_the_classes(mnist_root):
+    test = datasets.load("mnist", "test", mnist_root).subset(slice(0, 200))
+    train = datasets.load("mnist", "train", mnist_root).subset(slice(0, 200))
+    assert scored(test, train)["metrics"]["agreement"]["value"] > 0.97
+    wrong = dataclasses.replace(train, labels=(train.labels + 1) % 10)
+    assert scored(test, wrong)["metrics"]["agreement"]["value"] < 0.03
+    nameless = dataclasses.replace(train, labels=None)
+    assert "agreement" not in scored(test, nameless)["metrics"]

@@ -49,7 +49,7 @@ for found in pkgutil.iter_modules(imggen.methods.__path__):
     PAPERS[found.name] = Case(paper, kind, paper.Config.tiny())
 
 STAND_INS = {
-    kind.__name__: Case(stand_ins, kind, stand_ins.NoConfig()) for kind in methods_of(stand_ins)
+    kind.__name__: Case(stand_ins, kind, stand_ins.Config()) for kind in methods_of(stand_ins)
 }
 CASES = PAPERS | STAND_INS
 

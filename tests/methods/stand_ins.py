@@ -14,11 +14,11 @@ from imggen.methods import Batch, Minimize, Panels, Spec
 
 
 @dataclass(frozen=True)
-class NoConfig:
+class Config:
     """A stand-in has no settings."""
 
     @classmethod
-    def tiny(cls) -> NoConfig:
+    def tiny(cls) -> Config:
         return cls()
 
 
@@ -43,7 +43,7 @@ class Denoiser(nn.Module):
 
     panels: ClassVar[Panels] = {"loss": ("loss",)}
 
-    def __init__(self, config: NoConfig, spec: Spec) -> None:
+    def __init__(self, config: Config, spec: Spec) -> None:
         super().__init__()
         self.config, self.spec = config, Spec(spec.shape)
         self.net = convolutions(spec.shape[0], spec.shape[0])
@@ -78,7 +78,7 @@ class Critic(nn.Module):
     panels: ClassVar[Panels] = {"loss": ("loss_D", "loss_G")}
     every = 5
 
-    def __init__(self, config: NoConfig, spec: Spec) -> None:
+    def __init__(self, config: Config, spec: Spec) -> None:
         super().__init__()
         self.config, self.spec = config, Spec(spec.shape)
         pixels = spec.shape[0] * spec.shape[1] * spec.shape[2]
@@ -115,7 +115,7 @@ class TwoPhases(nn.Module):
     panels: ClassVar[Panels] = {"loss": ("reconstruction", "code")}
     first_stage_steps = 10
 
-    def __init__(self, config: NoConfig, spec: Spec) -> None:
+    def __init__(self, config: Config, spec: Spec) -> None:
         super().__init__()
         self.config, self.spec = config, Spec(spec.shape)
         pixels = spec.shape[0] * spec.shape[1] * spec.shape[2]
@@ -158,7 +158,7 @@ class FromImages(nn.Module):
 
     panels: ClassVar[Panels] = {"loss": ("loss",)}
 
-    def __init__(self, config: NoConfig, spec: Spec) -> None:
+    def __init__(self, config: Config, spec: Spec) -> None:
         super().__init__()
         if spec.source is None:
             raise ValueError("images are made from others here, and these have none")
