@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class ImageSet(Protocol):
-    """Images in memory (`data.Images`) or on disk (`folders.ImageFiles`)."""
+    """Images in memory (`Images`) or on disk (`files.ImageFiles`)."""
 
     @property
     def name(self) -> str: ...
