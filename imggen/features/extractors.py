@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torchvision.transforms.v2 import functional as transforms
 from imggen.features import colournet, lenet
 from imggen.features.lenet import load_frozen, load_lenet, load_recipe
 from imggen.metrics.arrays import Array
+from imggen.system.files import Json
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
 
@@ -114,7 +115,13 @@ def _resized(x: Tensor, size: int) -> Tensor:
     return x if x.shape[2:] == (size, size) else transforms.resize(x, [size, size], antialias=True)
 
 
-def _frozen(kind: str, size: int, dim: int, recipe: dict[str, Any], run: Any) -> Extractor:
+def _frozen(
+    kind: Literal["grey", "RGB"],
+    size: int,
+    dim: int,
+    recipe: Json,
+    run: Callable[[Tensor], tuple[Tensor, Tensor | None]],
+) -> Extractor:
     return Extractor(
         name=recipe["name"],
         dim=dim,
