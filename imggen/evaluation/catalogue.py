@@ -177,12 +177,5 @@ def entry(name: str, estimate: Estimate | str, floor: Estimate | str | None) -> 
 
 def mean_entry(name: str, value: float, interval: tuple[float, float], note: str) -> Entry:
     """A mean over images, as metrics.json lays it out."""
-    metric = METRICS[name]
-    return {
-        "value": value,
-        "interval": list(interval),
-        "better": metric.better,
-        "sees": metric.sees,
-        "floor": None,
-        "note": note,
-    }
+    row = entry(name, note, floor=None)
+    return row | {"value": value, "interval": list(interval), "floor": None}

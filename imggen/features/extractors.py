@@ -20,6 +20,11 @@ from imggen.metrics.arrays import Array
 from imggen.system.files import Json
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
+FIDELITY_NOTES = {
+    "inception-v3-compat": "299x299 (bilinear as in TensorFlow 1)",
+    "vgg16": "224x224 (bilinear as in TensorFlow 1)",
+}
+"""What torch-fidelity does to images before these networks."""
 
 
 class Description(TypedDict):
@@ -151,12 +156,6 @@ def inception_extractor(weights: Path | None = None) -> Extractor:
             "pixels."
         )
     return fidelity_extractor("inception-v3-compat", path)
-
-
-FIDELITY_NOTES = {
-    "inception-v3-compat": "299x299 (bilinear as in TensorFlow 1)",
-    "vgg16": "224x224 (bilinear as in TensorFlow 1)",
-}
 
 
 def fidelity_names() -> tuple[str, ...]:
