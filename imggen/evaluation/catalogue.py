@@ -1,4 +1,8 @@
-"""The catalogue: every metric once, with its name, what it sees and which way is good."""
+"""The catalogue: every metric once, with its name, what it sees and which way is good.
+
+What decides a result stands in `METRICS`, how people read it in `TITLES`, under the same keys: a
+better word makes no published score stale.
+"""
 
 from __future__ import annotations
 
@@ -70,38 +74,41 @@ METRICS = {
     "elbo_nats": Metric("likelihood", "lower"),
     "bits_per_dim": Metric("likelihood", "lower"),
 }
-CORE = ("frechet_distance", "kid", "precision", "recall", "density", "coverage", "classifier_score")
-"""What every table of results shows; the rest stands in metrics.json and `imggen evaluate`."""
+Place = Literal["overview", "first", "folded"]
+"""Where pages show a metric: in the table of all experiments as well, at once, or folded away."""
 
 
 @dataclass(frozen=True)
 class Title:
-    """How a metric is called wherever people read it. No result depends on it."""
+    """How people read a metric. No result depends on it, and no hash holds it."""
 
     text: str
+    place: Place = "folded"
     factor: float = 1
-    """What values are multiplied by before they are shown; the text says so."""
+    """What values are multiplied by before they are shown."""
+    unit: str = ""
+    """Of the values, where they have one."""
 
 
 TITLES = {
-    "frechet_distance": Title("Fréchet distance"),
+    "frechet_distance": Title("Fréchet distance", "overview"),
     "frechet_infinity": Title("Fréchet distance, extrapolated"),
-    "kid": Title("Kernel distance × 1000", factor=1000),
-    "classifier_score": Title("Classifier score"),
-    "precision": Title("Precision"),
-    "density": Title("Density"),
+    "kid": Title("Kernel distance", "overview", factor=1000),
+    "classifier_score": Title("Classifier score", "first"),
+    "precision": Title("Precision", "overview"),
+    "density": Title("Density", "overview"),
     "clipped_density": Title("Clipped density"),
     "prd_f1_8": Title("PRD F⅛"),
-    "agreement": Title("Agreement with the label"),
-    "recall": Title("Recall"),
-    "coverage": Title("Coverage"),
+    "agreement": Title("Agreement with the asked label", "first"),
+    "recall": Title("Recall", "overview"),
+    "coverage": Title("Coverage", "overview"),
     "clipped_coverage": Title("Clipped coverage"),
     "prd_f8": Title("PRD F₈"),
     "vendi_score": Title("Vendi score"),
     "pairwise_diversity": Title("Pairwise diversity"),
-    "class_divergence": Title("Divergence of classes, nats"),
-    "modes": Title("Modes found"),
-    "mode_divergence": Title("Divergence of modes, nats"),
+    "class_divergence": Title("Divergence of classes", unit="nats"),
+    "modes": Title("Modes found", "first"),
+    "mode_divergence": Title("Divergence of modes", "first", unit="nats"),
     "gan_train": Title("Accuracy, trained on generated"),
     "gan_test": Title("Accuracy, tested on generated"),
     "authenticity": Title("Authenticity"),
@@ -109,8 +116,8 @@ TITLES = {
     "near_copies": Title("Near copies"),
     "copied": Title("Copies of training images"),
     "repeated": Title("Images that occur twice"),
-    "nll_nats": Title("−log p(x), nats"),
-    "elbo_nats": Title("−ELBO, nats"),
+    "nll_nats": Title("−log p(x)", "first", unit="nats"),
+    "elbo_nats": Title("−ELBO", "first", unit="nats"),
     "bits_per_dim": Title("Bits per dimension"),
 }
 SEES: dict[Sees, str] = {
@@ -123,6 +130,18 @@ SEES: dict[Sees, str] = {
 """What a metric sees, in words."""
 ARROWS: dict[Better, str] = {"lower": "↓", "higher": "↑", "floor": "→"}
 LEGEND = "↓ lower is better, ↑ higher is better, → neither: near the floor is good"
+
+
+def title(name: str) -> str:
+    """A metric's name wherever people read it, with the factor and the unit of its values."""
+    row = TITLES[name]
+    text = row.text if row.factor == 1 else f"{row.text} × {row.factor:g}"
+    return f"{text}, {row.unit}" if row.unit else text
+
+
+def heading(name: str) -> str:
+    """The title, and an arrow that says which way is good."""
+    return f"{title(name)} {ARROWS[METRICS[name].better]}"
 
 
 def known(row: Entry) -> tuple[float, float, float]:
@@ -158,12 +177,5 @@ def entry(name: str, estimate: Estimate | str, floor: Estimate | str | None) -> 
 
 def mean_entry(name: str, value: float, interval: tuple[float, float], note: str) -> Entry:
     """A mean over images, as metrics.json lays it out."""
-    metric = METRICS[name]
-    return {
-        "value": value,
-        "interval": list(interval),
-        "better": metric.better,
-        "sees": metric.sees,
-        "floor": None,
-        "note": note,
-    }
+    row = entry(name, note, floor=None)
+    return row | {"value": value, "interval": list(interval), "floor": None}

@@ -23,7 +23,7 @@ class Comparison(TypedDict):
 def comparisons(first: Found, second: Found, floor: Found | None) -> dict[str, Comparison]:
     """By metric: the difference of two generators, its interval and p-value, and which is better.
 
-    Raises nothing: a metric that one of them lacks is left out.
+    A metric that one of them lacks is left out.
     """
     rows: dict[str, Comparison] = {}
     for name, row in entries(first).items():

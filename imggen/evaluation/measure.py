@@ -1,4 +1,4 @@
-"""All metrics of a set of features against another, with what each of them sees."""
+"""All metrics of a set of features against another, and against the training set."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from imggen.metrics.certainty.estimate import Estimate, mean_of
 from imggen.system.errors import UserError
 
 K_MANIFOLD, K_BALLS = 3, 5
+"""Neighbours: of precision and recall; of density, coverage and what clips them."""
 
 
 def measure(real: Features, fake: Features) -> Found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from imggen.evaluation.catalogue import ARROWS, LEGEND, SEES, TITLES, Entry, known
+from imggen.evaluation.catalogue import LEGEND, SEES, TITLES, Entry, heading, known
 from imggen.evaluation.evaluate import Result
 
 WIDTH = 34
@@ -34,11 +34,11 @@ def table(result: Result, write: Callable[[str], None] = print) -> None:
     write(f"n          {protocol['n']} of each")
     columns = ["value", "95 % interval"]
     columns += ["floor"] * ("floor" in result) + ["against", "p", "better"] * ("against" in result)
-    for sees, heading in SEES.items():
+    for sees, words in SEES.items():
         rows = {k: row for k, row in result["metrics"].items() if row.get("sees") == sees}
         if rows:
             write("")
-            write(f"{heading:<{WIDTH}}" + "".join(_cell(column, column) for column in columns))
+            write(f"{words:<{WIDTH}}" + "".join(_cell(column, column) for column in columns))
         for name, row in rows.items():
             write(_line(name, row, columns, result))
     write("")
@@ -53,18 +53,17 @@ def table(result: Result, write: Callable[[str], None] = print) -> None:
 
 
 def _line(name: str, row: Entry, columns: list[str], result: Result) -> str:
-    title = TITLES[name]
-    head = f"{title.text + ' ' + ARROWS[row['better']]:<{WIDTH}}"
+    head, factor = f"{heading(name):<{WIDTH}}", TITLES[name].factor
     if row["value"] is None:
         return f"{head}{'-':>10}   {row.get('note')}"
-    value, low, high = (number(title.factor * end) for end in known(row))
+    value, low, high = (number(factor * end) for end in known(row))
     found = result["comparison"].get(name) if "comparison" in result else None
     rival = result["against"]["metrics"].get(name) if "against" in result else None
     cells = {
         "value": value,
         "95 % interval": f"[{low}, {high}]",
-        "floor": _scaled(row.get("floor"), title.factor),
-        "against": _scaled(rival and rival["value"], title.factor),
+        "floor": _scaled(row.get("floor"), factor),
+        "against": _scaled(rival and rival["value"], factor),
         "p": _p_value(found["p_value"]) if found else "-",
         "better": found["better"] if found else "-",
     }

@@ -10,7 +10,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from imggen.drawing import grids
 from imggen.drawing.charts import COLOURS, INK, drawing
-from imggen.evaluation.catalogue import METRICS, TITLES, Entries, known
+from imggen.evaluation.catalogue import METRICS, Entries, known, title
 from imggen.evaluation.evaluate import Result, Sets
 from imggen.features.sets import Features
 from imggen.metrics.memorisation import nearest
@@ -21,8 +21,20 @@ if TYPE_CHECKING:
 
     Pixels = npt.NDArray[np.uint8]
 
-
 SHARES = ("precision", "density", "clipped_density", "recall", "coverage", "clipped_coverage")
+"""The bars: all of them lie between 0 and about 1."""
+
+
+def picture(result: Result, sets: Sets) -> bytes:
+    """PNG: values with their intervals and floors, coherence against variety, nearest images."""
+    grid = None
+    if sets.fake.images is not None and sets.train is not None:
+        grid = nearest_grid(sets.fake, sets.train)
+    about = f"{result['fake']['name']} against {result['real']['name']}:{result['real']['split']}"
+    about += f", {result['protocol']['n']} of each, features: {result['features']['name']}"
+    rival = result.get("against")
+    other = None if rival is None else (rival["name"], rival["metrics"])
+    return scorecard(result["metrics"], grid, about, other)
 
 
 def scorecard(
@@ -40,8 +52,7 @@ def scorecard(
     with drawing(11, 4.4 if neighbours is None else 8.4) as (figure, buffer):
         figure.suptitle(about, fontsize=11, color=INK)
         axes = figure.subplot_mosaic(places)
-        known = {name: metrics[name] for name in SHARES if metrics[name]["value"] is not None}
-        _bars(axes["b"], known)
+        _bars(axes["b"], {n: metrics[n] for n in SHARES if metrics[n]["value"] is not None})
         _scatter(axes["s"], metrics, against)
         if neighbours is not None:
             axes["n"].imshow(neighbours)
@@ -53,6 +64,22 @@ def scorecard(
         return buffer.getvalue()
 
 
+def nearest_grid(fake: Features, train: Features, columns: int = 12, rows: int = 3) -> Pixels:
+    """Some generated images above their nearest training images: a grid (H, W, 3) of uint8.
+
+    The first ones by content hash are shown: a choice that knows nothing of how they look.
+    """
+    chosen = fake.subset(np.arange(min(columns, len(fake))))
+    names = nearest(chosen.values, train.values, k=rows)[1]
+    found = [chosen, *(train.subset(column) for column in names.T)]
+    made = [torch.cat(list(f.images.blocks())) for f in found if f.images is not None]
+    channels, size = max(p.shape[1] for p in made), list(made[0].shape[2:])
+    pixels = torch.cat(
+        [transforms.resize(p.expand(-1, channels, -1, -1), size, antialias=True) for p in made]
+    )
+    return grids.image_grid(pixels, len(chosen), grids.scale_for(pixels.shape[2]))
+
+
 def _bars(axis: Axes, shares: Entries) -> None:
     for at, (name, row) in enumerate(shares.items()):
         colour = COLOURS[0] if METRICS[name].sees == "coherence" else COLOURS[1]
@@ -62,7 +89,7 @@ def _bars(axis: Axes, shares: Entries) -> None:
         floor = row.get("floor")
         if floor is not None:
             axis.plot([floor, floor], [at - 0.4, at + 0.4], color=COLOURS[2], linewidth=2.5)
-    axis.set_yticks(range(len(shares)), [TITLES[name].text for name in shares])
+    axis.set_yticks(range(len(shares)), [title(name) for name in shares])
     axis.invert_yaxis()
     has_floor = any(row.get("floor") is not None for row in shares.values())
     note = ", floor (green)" if has_floor else ""
@@ -77,8 +104,9 @@ def _scatter(axis: Axes, metrics: Entries, against: tuple[str, Entries] | None) 
     if real[0] is not None and real[1] is not None:
         axis.plot(real[0], real[1], "s", color=COLOURS[2])
         _label(axis, (real[0], real[1]), "floor")
-    axis.set(xlim=(0, 1.05), ylim=(0, 1.05), xlabel="Recall (variety)", aspect="equal")
-    axis.set_ylabel("Precision (coherence)")
+    axis.set(xlim=(0, 1.05), ylim=(0, 1.05), aspect="equal")
+    axis.set_xlabel(f"{title('recall')} (variety)")
+    axis.set_ylabel(f"{title('precision')} (coherence)")
     axis.grid(color=INK, alpha=0.2, linewidth=0.6)
 
 
@@ -97,31 +125,3 @@ def _label(axis: Axes, point: tuple[float, float], text: str) -> None:
     right = point[0] < 0.7
     shift = (7 if right else -7, 6 if point[1] < 0.9 else -14)
     axis.annotate(text, point, shift, textcoords="offset points", ha="left" if right else "right")
-
-
-def picture(result: Result, sets: Sets) -> bytes:
-    """PNG: values with their intervals and floors, coherence against variety, nearest images."""
-    grid = None
-    if sets.fake.images is not None and sets.train is not None:
-        grid = nearest_grid(sets.fake, sets.train)
-    about = f"{result['fake']['name']} against {result['real']['name']}:{result['real']['split']}"
-    about += f", {result['protocol']['n']} of each, features: {result['features']['name']}"
-    rival = result.get("against")
-    other = None if rival is None else (rival["name"], rival["metrics"])
-    return scorecard(result["metrics"], grid, about, other)
-
-
-def nearest_grid(fake: Features, train: Features, columns: int = 12, rows: int = 3) -> Pixels:
-    """Some generated images above their nearest training images: a grid (H, W, 3) of uint8.
-
-    The first ones by content hash are shown: a choice that knows nothing of how they look.
-    """
-    chosen = fake.subset(np.arange(min(columns, len(fake))))
-    names = nearest(chosen.values, train.values, k=rows)[1]
-    found = [chosen, *(train.subset(column) for column in names.T)]
-    made = [torch.cat(list(f.images.blocks())) for f in found if f.images is not None]
-    channels, size = max(p.shape[1] for p in made), list(made[0].shape[2:])
-    pixels = torch.cat(
-        [transforms.resize(p.expand(-1, channels, -1, -1), size, antialias=True) for p in made]
-    )
-    return grids.image_grid(pixels, len(chosen), grids.scale_for(pixels.shape[2]))

@@ -22,6 +22,10 @@ from imggen.features.sets import AnySet, Features
 from imggen.system.errors import UserError
 from imggen.system.files import write_bytes
 
+DAMAGED = (OSError, ValueError, EOFError, KeyError, TypeError, NotImplementedError, RuntimeError,
+           zipfile.BadZipFile, zlib.error)  # fmt: skip
+"""What numpy and zipfile raise for a file that is no (whole) cache file."""
+
 
 def choose_extractor(name: str, real: ImageSet, weights: Path | None = None) -> Extractor:
     """The extractor called `name`; `auto` is inception with weights, else lenet for grey 28x28
@@ -92,11 +96,6 @@ def cache_file(extractor: Extractor, content: str) -> Path:
     what = f"{extractor.name} {extractor.sha256} {extractor.preparation} {content}"
     root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     return root / "imggen" / "features" / f"{hashlib.sha256(what.encode()).hexdigest()}.npz"
-
-
-DAMAGED = (OSError, ValueError, EOFError, KeyError, TypeError, NotImplementedError, RuntimeError,
-           zipfile.BadZipFile, zlib.error)  # fmt: skip
-"""What numpy and zipfile raise for a file that is no (whole) cache file."""
 
 
 def _read_cache(path: Path, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None] | None:

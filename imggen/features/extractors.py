@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 import torch
@@ -17,8 +17,14 @@ from torchvision.transforms.v2 import functional as transforms
 from imggen.features import colournet, lenet
 from imggen.features.lenet import load_frozen, load_lenet, load_recipe
 from imggen.metrics.arrays import Array
+from imggen.system.files import Json
 
 INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
+FIDELITY_NOTES = {
+    "inception-v3-compat": "299x299 (bilinear as in TensorFlow 1)",
+    "vgg16": "224x224 (bilinear as in TensorFlow 1)",
+}
+"""What torch-fidelity does to images before these networks."""
 
 
 class Description(TypedDict):
@@ -114,7 +120,13 @@ def _resized(x: Tensor, size: int) -> Tensor:
     return x if x.shape[2:] == (size, size) else transforms.resize(x, [size, size], antialias=True)
 
 
-def _frozen(kind: str, size: int, dim: int, recipe: dict[str, Any], run: Any) -> Extractor:
+def _frozen(
+    kind: Literal["grey", "RGB"],
+    size: int,
+    dim: int,
+    recipe: Json,
+    run: Callable[[Tensor], tuple[Tensor, Tensor | None]],
+) -> Extractor:
     return Extractor(
         name=recipe["name"],
         dim=dim,
@@ -144,12 +156,6 @@ def inception_extractor(weights: Path | None = None) -> Extractor:
             "pixels."
         )
     return fidelity_extractor("inception-v3-compat", path)
-
-
-FIDELITY_NOTES = {
-    "inception-v3-compat": "299x299 (bilinear as in TensorFlow 1)",
-    "vgg16": "224x224 (bilinear as in TensorFlow 1)",
-}
 
 
 def fidelity_names() -> tuple[str, ...]:

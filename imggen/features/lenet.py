@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from safetensors.torch import load
 from torch import Tensor, nn
+
+from imggen.system.files import Json
 
 LENET = Path(__file__).parent / "weights" / "mnist-lenet.safetensors"
 COLOUR = LENET.with_name("cifar10-colour.safetensors")
@@ -54,7 +56,7 @@ def load_lenet() -> LeNet:
     return load_frozen(LeNet(), LENET)
 
 
-def load_recipe(weights: Path = LENET) -> dict[str, Any]:
+def load_recipe(weights: Path = LENET) -> Json:
     """How frozen weights were made, and their SHA-256."""
     return json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
 

@@ -12,6 +12,8 @@ LARGEST = 1e30
 """Features beyond are refused: a kernel's cube of their product would overflow."""
 
 Array = npt.NDArray[np.floating]
+Numbers = npt.NDArray[np.number | np.bool_]
+"""Values, counts or yes and no: what a mean can be taken of."""
 
 
 def check_features(real: Array, fake: Array, least: int) -> tuple[Array, Array]:

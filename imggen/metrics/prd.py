@@ -18,12 +18,10 @@ cluster are not noticed. Sampling noise in p and q lowers it a little, even for 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from imggen.metrics.arrays import Array, check_features
+from imggen.metrics.arrays import Array, Numbers, check_features
 from imggen.metrics.certainty import halves
 from imggen.metrics.certainty.estimate import Estimate
 
@@ -98,7 +96,7 @@ def counts(labels: Array, members: halves.Bools, clusters: int) -> Array:
     return np.stack([first, every.sum(axis=0) - first])
 
 
-def best_f(p: npt.NDArray[Any], q: npt.NDArray[Any], beta: float) -> Array:
+def best_f(p: Numbers, q: Numbers, beta: float) -> Array:
     """Largest F of all slopes (...,) from counts (..., k) of real and generated samples.
 
     It is at a slope where a cluster changes sides, q_k = slope p_k. Recall is alpha / slope, so

@@ -3,48 +3,99 @@
 from __future__ import annotations
 
 import html
-from typing import Any
+from typing import Literal, TypedDict
 
-from imggen.evaluation.catalogue import METRICS, SEES, TITLES
+from metric_tables import Valued
 
-HARMS = {
+from imggen.evaluation.catalogue import METRICS, SEES, TITLES, title
+
+Harm = Literal["coherence", "variety", "memorisation", "nothing"]
+Verdict = Literal["same", "worse", "better", "none"]
+
+
+class Ladder(TypedDict):
+    """A ladder of damage in audit.json."""
+
+    title: str
+    harms: Harm
+    unit: str
+    rungs: list[float]
+    metrics: dict[str, list[Valued]]
+    verdicts: dict[str, list[Verdict]]
+
+
+class Measure(TypedDict):
+    """What a check found of one metric."""
+
+    values: list[float]
+    passes: bool
+
+
+class Check(TypedDict):
+    """A check on known points in audit.json."""
+
+    title: str
+    expected: str
+    measures: dict[str, Measure]
+
+
+class Audit(TypedDict):
+    """What audit.json holds."""
+
+    ladders: dict[str, Ladder]
+    checks: list[Check]
+
+
+HARMS: dict[Harm, str] = {
     "coherence": "harms coherence",
     "variety": "harms variety",
     "memorisation": "copies",
     "nothing": "harmless",
 }
+"""What the ladders do, in the order of the table."""
 
 
-def responses(audit: dict[str, Any]) -> str:
+def names(audit: Audit) -> set[str]:
+    """Every metric of which the audit says something."""
+    climbed = {name for ladder in audit["ladders"].values() for name in ladder["metrics"]}
+    return climbed | {name for check in audit["checks"] for name in check["measures"]}
+
+
+def responses(audit: Audit) -> str:
     """Metrics down, ladders across: the first rung that a metric tells from undamaged images."""
     order = list(HARMS)
     ladders = sorted(audit["ladders"].values(), key=lambda ladder: order.index(ladder["harms"]))
-    groups, titles = [], []
-    for harm, text in HARMS.items():
-        members = [ladder for ladder in ladders if ladder["harms"] == harm]
-        groups.append(f'<th colspan="{len(members)}" scope="colgroup">{text}</th>')
-        for ladder in members:
-            title, unit = html.escape(ladder["title"]), html.escape(ladder["unit"])
-            titles.append(f'<th scope="col">{title}<br><small>{unit}</small></th>')
     lines = [
         '<div class="audit" tabindex="0" role="region" aria-label="Which metric notices what">',
-        '<table class="responses"><thead>',
-        f"<tr><td></td>{''.join(groups)}</tr>",
-        f"<tr><td></td>{''.join(titles)}</tr></thead>",
+        f'<table class="responses"><thead>{_heads(ladders)}</thead>',
     ]
-    for sees, heading in SEES.items():
-        names = [name for name, metric in METRICS.items() if metric.sees == sees]
-        names = [name for name in names if any(name in ladder["metrics"] for ladder in ladders)]
-        head = f'<th colspan="{len(ladders) + 1}" scope="rowgroup">{heading.capitalize()}</th>'
+    for sees, words in SEES.items():
+        named = [name for name, metric in METRICS.items() if metric.sees == sees]
+        named = [name for name in named if any(name in ladder["metrics"] for ladder in ladders)]
+        if not named:
+            continue
+        head = f'<th colspan="{len(ladders) + 1}" scope="rowgroup">{words.capitalize()}</th>'
         lines.append(f"<tbody><tr>{head}</tr>")
-        for name in names:
+        for name in named:
             cells = "".join(_cell(ladder, name) for ladder in ladders)
-            lines.append(f'<tr><th scope="row">{TITLES[name].text}</th>{cells}</tr>')
+            lines.append(f'<tr><th scope="row">{title(name)}</th>{cells}</tr>')
         lines.append("</tbody>")
     return "\n".join([*lines, "</table></div>"]) + "\n"
 
 
-def _cell(ladder: dict[str, Any], name: str) -> str:
+def _heads(ladders: list[Ladder]) -> str:
+    """Two rows: what the ladders do, and each ladder with its unit."""
+    groups, titles = "", ""
+    for harm, text in HARMS.items():
+        members = [ladder for ladder in ladders if ladder["harms"] == harm]
+        groups += f'<th colspan="{len(members)}" scope="colgroup">{text}</th>'
+        for ladder in members:
+            name, unit = html.escape(ladder["title"]), html.escape(ladder["unit"])
+            titles += f'<th scope="col">{name}<br><small>{unit}</small></th>'
+    return f"<tr><td></td>{groups}</tr>\n<tr><td></td>{titles}</tr>"
+
+
+def _cell(ladder: Ladder, name: str) -> str:
     verdicts = list(ladder["verdicts"].get(name, ["none"]))
     while len(verdicts) > 1 and verdicts[-1] == "none":
         verdicts.pop()  # the last rungs may be more than a metric can take
@@ -67,30 +118,30 @@ def _cell(ladder: dict[str, Any], name: str) -> str:
     return f'<td class="notices">{ladder["rungs"][first]:g}{note}</td>'
 
 
-def checks(audit: dict[str, Any]) -> str:
+def checks(audit: Audit) -> str:
     """Checks down, measures across: passed or failed, blank where a check says nothing of it."""
-    names = list(dict.fromkeys(name for check in audit["checks"] for name in check["measures"]))
+    judged = list(dict.fromkeys(name for check in audit["checks"] for name in check["measures"]))
     lines = [
         '<div class="audit" tabindex="0" role="region" aria-label="Checks passed and failed">',
         '<table class="checks"><thead><tr><th scope="col">check</th>'
-        + "".join(f'<th scope="col">{TITLES[name].text}</th>' for name in names)
+        + "".join(f'<th scope="col">{title(name)}</th>' for name in judged)
         + "</tr></thead><tbody>",
     ]
     for check in audit["checks"]:
-        title = f"{html.escape(check['title'])}<br><small>{html.escape(check['expected'])}</small>"
-        cells = [_judged(check["measures"].get(name)) for name in names]
-        lines.append(f'<tr><th scope="row">{title}</th>{"".join(cells)}</tr>')
+        about = f"{html.escape(check['title'])}<br><small>{html.escape(check['expected'])}</small>"
+        cells = [_judged(name, check["measures"].get(name)) for name in judged]
+        lines.append(f'<tr><th scope="row">{about}</th>{"".join(cells)}</tr>')
     total = ""
-    for name in names:
-        judged = [c["measures"][name]["passes"] for c in audit["checks"] if name in c["measures"]]
-        total += f"<td><strong>{sum(judged)} of {len(judged)}</strong></td>"
+    for name in judged:
+        passed = [c["measures"][name]["passes"] for c in audit["checks"] if name in c["measures"]]
+        total += f"<td><strong>{sum(passed)} of {len(passed)}</strong></td>"
     lines.append(f'<tr><th scope="row">passed</th>{total}</tr></tbody></table></div>')
     return "\n".join(lines) + "\n"
 
 
-def _judged(measure: dict[str, Any] | None) -> str:
+def _judged(name: str, measure: Measure | None) -> str:
     if measure is None:
         return "<td></td>"
-    first, last = measure["values"][0], measure["values"][-1]
+    first, last = (TITLES[name].factor * measure["values"][at] for at in (0, -1))
     kind, word = ("notices", "passes") if measure["passes"] else ("lies", "fails")
     return f'<td class="{kind}">{word}<br><small>{first:.2f} → {last:.2f}</small></td>'

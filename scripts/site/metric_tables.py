@@ -2,57 +2,75 @@
 
 from __future__ import annotations
 
-from typing import Any
+import html
+from typing import TYPE_CHECKING, TypedDict
 
-from imggen.evaluation.catalogue import ARROWS, METRICS, SEES, TITLES, Entries, Entry
+from imggen.evaluation.catalogue import METRICS, SEES, TITLES, Entries, Entry, heading
 from imggen.evaluation.report import number
 
-SHOWN = ("frechet_distance", "kid", "precision", "recall", "density", "coverage")
-"""Columns of the table of all experiments."""
+if TYPE_CHECKING:
+    from imggen.evaluation.evaluate import Result
 
 
-def value_text(name: str, entry: Entry) -> str:
+class Valued(TypedDict):
+    """What an entry of metrics.json and a rung of audit.json have in common."""
+
+    value: float | None
+    interval: list[float] | None
+
+
+def value_text(name: str, row: Valued | Entry) -> str:
     """A metric's value and interval as text."""
-    if entry["value"] is None:
+    if row["value"] is None:
         return "–"
     factor = TITLES[name].factor
-    text = number(factor * entry["value"])
-    if entry.get("interval"):
-        low, high = (number(factor * bound) for bound in entry["interval"] or ())
+    text = number(factor * row["value"])
+    if row["interval"]:
+        low, high = (number(factor * bound) for bound in row["interval"])
         text += f' <span class="interval">[{low}, {high}]</span>'
     return text
 
 
-def rows(metrics: Entries, shown: set[str]) -> list[str]:
-    """Lines of a Markdown table of the metrics in `shown`, in the order of the catalogue."""
-    lines = ["| metric | value and 95 % interval | floor | sees |", "|---|---|---|---|"]
-    for name, metric in METRICS.items():
-        entry = metrics.get(name)
-        if name not in shown or entry is None or entry["value"] is None:
-            continue
-        title, real = TITLES[name], entry.get("floor")
-        floor = "–" if real is None else number(title.factor * real)
-        head = f"{title.text} {ARROWS[metric.better]}"
-        lines.append(f"| {head} | {value_text(name, entry)} | {floor} | {SEES[metric.sees]} |")
-    return lines
+def rows(metrics: Entries, folded: bool) -> list[str]:
+    """Lines of a Markdown table of an experiment's metrics in the order of the catalogue.
+
+    Those that a page shows at once, or those that it folds away; none where there are none.
+    """
+    lines = [
+        _row(name, metrics[name])
+        for name in METRICS
+        if name in metrics and (TITLES[name].place == "folded") == folded
+    ]
+    head = ["| metric | value and 95 % interval | floor | sees |", "|---|---|---|---|"]
+    return head + lines if lines else []
 
 
-def results(experiments: list[tuple[str, dict[str, Any], str]]) -> str:
+def _row(name: str, entry: Entry) -> str:
+    value, real = value_text(name, entry), entry.get("floor")
+    if entry["value"] is None:
+        why = html.escape(entry.get("note", "")).replace("|", "&#124;")
+        value = f"– <small>{why}</small>"
+    floor = "–" if real is None else number(TITLES[name].factor * real)
+    return f"| {heading(name)} | {value} | {floor} | {SEES[METRICS[name].sees]} |"
+
+
+def results(experiments: list[tuple[str, Result, str]]) -> str:
     """One row per experiment, from its title, metrics.json and badge.
 
     Rows of unlike reference, number of images, features or code are said not to compare.
     """
-    titles = [f"{TITLES[name].text} {ARROWS[METRICS[name].better]}" for name in SHOWN]
+    shown = [name for name in METRICS if TITLES[name].place == "overview"]
+    titles = [heading(name) for name in shown]
     lines = ['<div class="compact" markdown>', ""]
-    lines += [f"| experiment | {' | '.join(titles)} | state |", "|---" * (len(SHOWN) + 2) + "|"]
+    lines += [f"| experiment | {' | '.join(titles)} | state |", "|---" * (len(shown) + 2) + "|"]
     protocols = set()
-    for title, result, badge in experiments:
-        real, protocol = result["real"], result["protocol"]
+    for name, result, badge in experiments:
+        real, protocol, entries = result["real"], result["protocol"], result["metrics"]
         against = f"{protocol['n']:,} against {real['name']}:{real['split']}"
-        entries = result["metrics"]
-        cells = " | ".join(value_text(name, entries[name]) for name in SHOWN)
-        lines.append(f"| {title}<br><small>{against}</small> | {cells} | {badge} |")
-        protocols.add((against, result["features"]["sha256"], str(sorted(protocol.items()))))
+        cells = " | ".join(value_text(n, entries[n]) if n in entries else "–" for n in shown)
+        lines.append(f"| {name}<br><small>{against}</small> | {cells} | {badge} |")
+        weights = result["features"].get("sha256")
+        protocols.add((against, weights, str(sorted(protocol.items()))))
     lines += ["", "</div>"]
     if len(protocols) > 1:
         lines += [

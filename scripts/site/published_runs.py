@@ -7,25 +7,29 @@ import html
 import importlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import audit_tables
 import metric_tables
 from metric_tables import value_text
 
-from imggen.evaluation.catalogue import CORE, METRICS
+from imggen.evaluation.catalogue import METRICS
 from imggen.publishing import pictures
 from imggen.publishing.status import status
 from imggen.studies.audit import audit
+from imggen.system.files import Json
+
+if TYPE_CHECKING:
+    from mkdocs.structure.pages import Page
+
+    from imggen.evaluation.evaluate import Result
 
 DOWNLOADS = {"metrics": "metrics.json", "numbers": "audit.json", "weights": "weights.safetensors"}
 FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
 FIGURES |= audit.FIGURES
-FIRST = {*CORE, "agreement", "nll_nats", "elbo_nats"}
-"""Metrics that are shown at once; the others are folded."""
 
 
 class MacroError(Exception):
@@ -33,7 +37,7 @@ class MacroError(Exception):
 
 
 @functools.cache
-def _status(docs: Path) -> dict[str, dict[str, Any]]:
+def _status(docs: Path) -> dict[str, Json]:
     return {row["slug"]: row for row in status(docs.parent, docs)}
 
 
@@ -42,7 +46,7 @@ class Site:
     """The published experiments as one page sees them."""
 
     docs: Path
-    page: Any
+    page: Page
 
     def macro(self, name: str, arguments: list[str]) -> str:
         """The Markdown or HTML of one macro. Raises: MacroError."""
@@ -62,12 +66,24 @@ class Site:
             raise MacroError(f"no macro is called {name}")
         return made[name](*arguments)
 
-    def load(self, slug: str, file: str) -> dict[str, Any]:
+    def load(self, slug: str, file: str) -> Json:
         """A JSON file of a published experiment."""
         path = self.docs / "assets" / "experiments" / slug / file
         if not path.exists():
             raise MacroError(f"{slug} is not published: run its experiment")
         return json.loads(path.read_text(encoding="utf-8"))
+
+    def scores(self, slug: str) -> Result:
+        """metrics.json of a published experiment. Raises: MacroError for an unknown metric."""
+        result = cast("Result", self.load(slug, "metrics.json"))
+        refuse_unknown(f"{slug}/metrics.json", result["metrics"])
+        return result
+
+    def audited(self, slug: str) -> audit_tables.Audit:
+        """audit.json of a published audit. Raises: MacroError for an unknown metric."""
+        found = cast(audit_tables.Audit, self.load(slug, "audit.json"))
+        refuse_unknown(f"{slug}/audit.json", audit_tables.names(found))
+        return found
 
     def link(self, target: str) -> str:
         """Relative address from this page's Markdown file to a file of docs/."""
@@ -99,35 +115,33 @@ class Site:
 
     def metrics(self, slug: str) -> str:
         """Table of value, interval and floor."""
-        result = self.load(slug, "metrics.json")
-        unknown = result["metrics"].keys() - METRICS.keys()
-        if unknown:
-            raise MacroError(f"the catalogue of metrics has no {', '.join(sorted(unknown))}")
-        rows = metric_tables.rows(result["metrics"], FIRST)
-        rest = metric_tables.rows(result["metrics"], METRICS.keys() - FIRST)
-        more = "\n".join(["", '??? note "More metrics"', "", *(f"    {row}" for row in rest), ""])
+        result = self.scores(slug)
+        first, rest = (metric_tables.rows(result["metrics"], folded) for folded in (False, True))
         real, features = result["real"], result["features"]
         note = (
             f"{result['protocol']['n']:,} samples against as many images of {real['name']}:"
             f"{real['split']}; features: {features['name']} "
-            f"({features['details'] or 'raw pixels'}). "
+            f"({features.get('details') or 'raw pixels'}). "
             f"The floor is the same metric between training and test images. "
             f"[Protocol]({self.link('protocol.md')})."
         )
-        return "\n".join(rows) + f"\n\n<small markdown>{note}</small>\n{more}"
+        lines = [*first, "", f"<small markdown>{note}</small>", ""]
+        if rest:
+            lines += ['??? note "More metrics"', "", *(f"    {row}" for row in rest), ""]
+        return "\n".join(lines)
 
     def value(self, slug: str, name: str) -> str:
         """One metric inline."""
-        entries = self.load(slug, "metrics.json")["metrics"]
+        entries = self.scores(slug)["metrics"]
         if name not in entries:
             raise MacroError(f"{slug} has no metric {name}")
         return value_text(name, entries[name])
 
     def fact(self, slug: str, path: str) -> str:
         """One entry of the manifest, by a dotted path (config.train.steps)."""
-        found: Any = self.load(slug, "manifest.json")
+        found: object = self.load(slug, "manifest.json")
         for key in path.split("."):
-            if key not in found:
+            if not isinstance(found, dict) or key not in found:
                 raise MacroError(f"the manifest of {slug} has no {path}")
             found = found[key]
         return f"{found:,}" if isinstance(found, int) else str(found)
@@ -143,33 +157,37 @@ class Site:
     def card(self, slug: str) -> str:
         """How the figures of an experiment were made, and how to make them again."""
         m = self.load(slug, "manifest.json")
-        commit, script = m["git"]["commit"], m["command"].split()[1]
+        commit, dataset = m["git"]["commit"], m["dataset"]
         rows = {
-            "again": f"`python {script}`",
+            "again": f"`python {m['command'].split()[1]}`",
             "state": self.badge(slug),
             "device": html.escape(m["device"]),
             **_training(m),
-            "data": f"{m['dataset']['name']}:{m['dataset']['split']}, "
-            f"{m['dataset']['images']:,} images, SHA-256 `{m['dataset']['sha256'][:12]}…`",
+            "data": f"{dataset['name']}:{dataset['split']}, {dataset['images']:,} images, "
+            f"SHA-256 `{dataset['sha256'][:12]}…`",
             "seed": str(m["seed"]),
             "code": f"commit `{(commit or 'unknown')[:10]}`"
             + (" with local changes" if m["git"]["dirty"] else ""),
             "packages": ", ".join(f"{k} {v}" for k, v in m["packages"].items()),
-            "files": f"[manifest]({self.link(f'assets/experiments/{slug}/manifest.json')}), "
-            + ", ".join(
-                f"[{title}]({self.link(f'assets/experiments/{slug}/{name}')})"
-                for title, name in DOWNLOADS.items()
-                if name in m["files"]
-            ),
+            "files": self.downloads(slug, m["files"]),
         }
         lines = [f'<a id="made-{slug}"></a>', "", f'??? made "How this was made: {m["title"]}"', ""]
         lines += ["    | what | value |", "    |---|---|"]
         lines += [f"    | {key} | {value} |" for key, value in rows.items()]
         return "\n".join(lines) + "\n"
 
+    def downloads(self, slug: str, files: Iterable[str]) -> str:
+        """Links to the files that a reader may want, of those that were published."""
+        shown = {"manifest": "manifest.json"}
+        shown |= {title: name for title, name in DOWNLOADS.items() if name in files}
+        return ", ".join(
+            f"[{title}]({self.link(f'assets/experiments/{slug}/{name}')})"
+            for title, name in shown.items()
+        )
+
     def audit(self, slug: str, part: str) -> str:
         """A table of the audit: `responses` or `checks`."""
-        found = self.load(slug, "audit.json")
+        found = self.audited(slug)
         if part == "responses":
             return audit_tables.responses(found)
         if part == "checks":
@@ -178,7 +196,7 @@ class Site:
 
     def rung(self, slug: str, ladder: str, rung: str, metric: str) -> str:
         """One metric on one rung of the audit, with its interval."""
-        found = self.load(slug, "audit.json")["ladders"].get(ladder)
+        found = self.audited(slug)["ladders"].get(ladder)
         if found is None or float(rung) not in found["rungs"] or metric not in found["metrics"]:
             raise MacroError(f"the audit has no {metric} on rung {rung} of {ladder}")
         return value_text(metric, found["metrics"][metric][found["rungs"].index(float(rung))])
@@ -189,13 +207,22 @@ class Site:
         slugs = [path.parent.name for path in folders]
         return metric_tables.results(
             [
-                (self.load(slug, "manifest.json")["title"], self.load(slug, "metrics.json"), badge)
-                for slug, badge in ((slug, self.badge(slug, short=True)) for slug in slugs)
+                (self.load(s, "manifest.json")["title"], self.scores(s), self.badge(s, short=True))
+                for s in slugs
             ]
         )
 
 
-def _training(manifest: dict[str, Any]) -> dict[str, str]:
+def refuse_unknown(file: str, metrics: Iterable[str]) -> None:
+    """Raises MacroError for metrics that the catalogue lacks: a page would drop them in silence."""
+    unknown = sorted(set(metrics) - METRICS.keys())
+    if unknown:
+        raise MacroError(
+            f"{file} has {', '.join(unknown)}, which imggen/evaluation/catalogue.py does not know"
+        )
+
+
+def _training(manifest: Json) -> dict[str, str]:
     """Rows of the card about a training, or only how long it took when nothing was trained."""
     minutes = f"{manifest['wall_seconds'] / 60:.0f} minutes"
     if "steps" not in manifest:

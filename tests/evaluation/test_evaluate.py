@@ -263,16 +263,21 @@ def test_stacked_digits_have_a_thousand_modes_that_are_counted(mnist_root, run):
     grey = dataclasses.replace(
         stacked, name="grey", pixels=stacked.pixels[:, :1].expand(-1, 3, -1, -1)
     )
-    found = by_images.by_images(stacked, other, 5000, 0, utility=False)
-    collapsed = by_images.by_images(stacked, grey, 5000, 0, utility=False)
+    extractor = extractors.pixels_extractor((3, 28, 28))
+    real, fake, same = (
+        extract.extract(extractor, given, 5000, 0, "test") for given in (stacked, other, grey)
+    )
+    found = by_images.by_images(real, fake, utility=False)
+    collapsed = by_images.by_images(real, same, utility=False)
     low, high = found["modes"].interval()
     assert 970 < low < found["modes"].value < high <= 1000
     # (modes - 1) / (2 n) nats are expected of a perfect generator.
     assert found["mode_divergence"].value == pytest.approx(999 / 10_000, rel=0.15)
     assert collapsed["modes"].value == 10 and collapsed["mode_divergence"].value > 4
     assert compare(collapsed["modes"], found["modes"]).p_value < 1e-6
+    small = extract.extract(extractors.pixels_extractor((1, 8, 8)), images_of(noise(9)), 60, 0, "")
     with pytest.raises(UserError, match="three channels"):
-        by_images.by_images(stacked, images_of(noise(9)), 60, 0, utility=False)
+        by_images.by_images(real, small, utility=False)
 
 
 def test_features_are_extracted_once_a_command(tmp_path, run, monkeypatch):

@@ -15,12 +15,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from imggen.metrics.arrays import Array
+from imggen.metrics.arrays import Array, Numbers
 from imggen.metrics.certainty import halves
 
 REPLICATES = 1000
@@ -77,12 +76,12 @@ class Estimate:
         return share_interval(self.value, effective, reach)
 
 
-def share_of(indicators: npt.NDArray[Any], of: Literal["real", "fake"]) -> Estimate:
+def share_of(indicators: Numbers, of: Literal["real", "fake"]) -> Estimate:
     """The share of true indicators (n,) of one set's samples."""
     return replace(mean_of(indicators, of), share=True)
 
 
-def mean_of(values: npt.NDArray[Any], of: Literal["real", "fake"]) -> Estimate:
+def mean_of(values: Numbers, of: Literal["real", "fake"]) -> Estimate:
     """The mean of values (n,), one for each of a set's samples."""
     value = float(np.mean(values))
     moves = np.asarray(values, dtype=np.float64) - value

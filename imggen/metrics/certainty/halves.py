@@ -18,13 +18,11 @@ difference.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from imggen.metrics.arrays import Array
+from imggen.metrics.arrays import Array, Numbers
 
 CUTS = 50
 """Random cuts into halves; the estimated deviation is itself off by about a tenth."""
@@ -39,7 +37,7 @@ def cuts(n: int, seed: int) -> Bools:
     return np.stack([generator.permutation(first) for _ in range(CUTS)])
 
 
-def means(values: npt.NDArray[Any], members: Bools) -> Array:
+def means(values: Numbers, members: Bools) -> Array:
     """Means (2, CUTS) in halves A and B of values (CUTS, n), each taken within its own half."""
     first, n = members.sum(axis=1), members.shape[1]
     return np.stack(

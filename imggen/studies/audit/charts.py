@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imggen.drawing.charts import COLOURS, INK, drawing, svg
-from imggen.evaluation.catalogue import TITLES
+from imggen.evaluation.catalogue import TITLES, title
 from imggen.system.files import Json
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def ladders(results: Mapping[str, Json]) -> bytes:
 def counts(equal: Json, unequal: Json) -> bytes:
     """SVG: what the numbers of images alone do to metrics of two sets of undamaged images."""
     groups = (
-        ("Fréchet distance", ("frechet_distance", "frechet_infinity")),
+        (title("frechet_distance"), ("frechet_distance", "frechet_infinity")),
         ("share", ("precision", "recall", "density", "coverage", "clipped_coverage")),
     )
     with drawing(10, 7) as (figure, buffer):
@@ -78,8 +78,8 @@ def _line(
     style: str = "-",
 ) -> None:
     known = [i for i, row in enumerate(rows) if row["value"] is not None]
-    values = np.array([rows[i]["value"] for i in known])
-    low, high = np.array([rows[i]["interval"] for i in known]).T
-    label = TITLES[name].text
+    values = TITLES[name].factor * np.array([rows[i]["value"] for i in known])
+    low, high = TITLES[name].factor * np.array([rows[i]["interval"] for i in known]).T
+    label = title(name)
     axis.plot(at[known], values, style, marker="o", color=colour, label=label, markersize=4)
     axis.fill_between(at[known], low, high, color=colour, alpha=0.2, linewidth=0)

@@ -1,0 +1,112 @@
+"""Tables of the pages: every metric under its one name, and nothing dropped in silence."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from imggen.evaluation.catalogue import METRICS, heading, title
+from imggen.evaluation.report import number
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "scripts" / "site"))
+
+import audit_tables  # noqa: E402
+import published_runs  # noqa: E402
+
+ROW = {"value": 0.25, "interval": [0.125, 0.375], "floor": 0.75}
+
+
+def publish(docs: Path, metrics: dict[str, object]) -> published_runs.Site:
+    """A site with one published experiment that is called `run`."""
+    folder = docs / "assets" / "experiments" / "run"
+    folder.mkdir(parents=True)
+    result = {
+        "metrics": metrics,
+        "real": {"name": "mnist", "split": "test"},
+        "features": {"name": "lenet", "sha256": "0", "details": "a network"},
+        "protocol": {"n": 100, "code": "0"},
+    }
+    (folder / "metrics.json").write_text(json.dumps(result))
+    (folder / "manifest.json").write_text(json.dumps({"title": "Run", "steps": 3}))
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="post.md"), url="post/", markdown="")
+    return published_runs.Site(docs, page)
+
+
+def test_every_metric_of_an_experiment_is_in_its_table_once(tmp_path):
+    table = publish(tmp_path, dict.fromkeys(METRICS, ROW)).metrics("run")
+    for name in METRICS:
+        assert table.count(f"| {heading(name)} |") == 1, name
+    at_once, folded = table.split("More metrics")
+    assert heading("agreement") in at_once and heading("gan_train") in folded
+
+
+def test_values_are_multiplied_as_the_title_says(tmp_path):
+    site = publish(tmp_path, {"kid": ROW})
+    (line,) = [
+        line for line in site.metrics("run").splitlines() if "Kernel distance × 1000" in line
+    ]
+    assert "| 250.0 " in line and "[125.0, 375.0]" in line and "| 750.0 |" in line
+    assert site.value("run", "kid").startswith("250.0 ") and "More metrics" not in line
+
+
+def test_a_metric_without_a_value_is_shown_with_the_reason(tmp_path):
+    row = {"value": None, "interval": None, "note": "No <b> | classifier."}
+    table = publish(tmp_path, {"classifier_score": row}).metrics("run")
+    assert "– <small>No &lt;b&gt; &#124; classifier.</small>" in table
+
+
+@pytest.mark.parametrize("macro", [("metrics", "run"), ("value", "run", "kid"), ("results",)])
+def test_a_metric_that_the_catalogue_lacks_breaks_the_build(tmp_path, macro):
+    site = publish(tmp_path, {"kid": ROW, "beauty": ROW})
+    with pytest.raises(published_runs.MacroError, match=r"run/metrics\.json has beauty"):
+        site.macro(macro[0], list(macro[1:]))
+
+
+def test_the_table_of_all_experiments_has_a_dash_where_one_was_not_asked(tmp_path):
+    table = publish(tmp_path, {"kid": ROW}).results()
+    assert f"{heading('recall')} |" in table and f"{heading('gan_train')} |" not in table
+    (line,) = [line for line in table.splitlines() if line.startswith("| Run")]
+    assert "| 250.0 " in line and line.count("| – ") == 5
+
+
+def test_a_fact_below_a_number_is_refused(tmp_path):
+    site = publish(tmp_path, {})
+    assert site.fact("run", "steps") == "3"
+    with pytest.raises(published_runs.MacroError, match=r"no steps\.first"):
+        site.fact("run", "steps.first")
+
+
+def audit(tmp_path) -> published_runs.Site:
+    folder = tmp_path / "assets" / "experiments" / "audit"
+    folder.mkdir(parents=True)
+    path = REPOSITORY / "docs" / "assets" / "experiments" / "metric-audit" / "audit.json"
+    (folder / "audit.json").write_text(path.read_text())
+    return published_runs.Site(tmp_path, SimpleNamespace())
+
+
+def test_every_metric_of_the_audit_is_in_a_table_and_no_group_is_empty(tmp_path):
+    site = audit(tmp_path)
+    tables = site.audit("audit", "responses") + site.audit("audit", "checks")
+    for name in audit_tables.names(site.audited("audit")):
+        assert f">{title(name)}</th>" in tables, name
+    assert "Likelihood" not in tables and "Memorisation" in tables
+
+
+def test_an_audit_of_a_metric_that_the_catalogue_lacks_breaks_the_build(tmp_path):
+    site = audit(tmp_path)
+    path = tmp_path / "assets" / "experiments" / "audit" / "audit.json"
+    path.write_text(path.read_text().replace('"kid"', '"beauty"'))
+    for macro, *arguments in (("audit", "checks"), ("rung", "blur", "1", "x")):
+        with pytest.raises(published_runs.MacroError, match=r"audit/audit\.json has beauty"):
+            site.macro(macro, ["audit", *arguments])
+
+
+def test_rungs_are_those_of_the_file(tmp_path):
+    site = audit(tmp_path)
+    row = site.audited("audit")["ladders"]["blur"]["metrics"]["kid"][-1]
+    assert site.rung("audit", "blur", "3", "kid").startswith(number(1000 * row["value"]))
