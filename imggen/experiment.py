@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import torch
 import tyro
 
 from imggen.data import datasets
@@ -259,4 +260,5 @@ def publishable(trained: Trained, run: RunDir) -> Trained:
     weights = halved(trained.method.published_state())
     write_bytes(run.weights, safetensors(weights))
     trained.method.load_state_dict(weights, strict=False)
-    return trained.replace(trained.method.cpu())
+    # As a reader's process will hold them: another memory format rounds in another order.
+    return trained.replace(trained.method.to("cpu", memory_format=torch.contiguous_format))

@@ -145,10 +145,10 @@ def test_published_files_are_small_enough_for_a_page():
 def test_status_is_stale_after_a_changed_config_and_says_why(tmp_path, run):
     shutil.copytree(REPOSITORY / "experiments", tmp_path / "experiments")
     script = tmp_path / "experiments" / "dcgan_mnist.py"
-    script.write_text(script.read_text().replace("Config()", "Config(lr=0.123)"))
+    script.write_text(script.read_text().replace("lr_G=5e-4", "lr_G=0.123"))
     rows = {row["slug"]: row for row in status(tmp_path, REPOSITORY / "docs")}
     assert rows["dcgan-mnist"]["state"] == "stale"
-    assert rows["dcgan-mnist"]["reasons"] == ["method.lr was 0.0002 and is now 0.123"]
+    assert rows["dcgan-mnist"]["reasons"] == ["method.lr_G was 0.0005 and is now 0.123"]
     assert rows["vae-mnist"]["state"] == "fresh"
 
 
