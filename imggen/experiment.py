@@ -148,7 +148,8 @@ class Experiment:
             # Nothing was trained now: where and with what it was trained stays as it is.
             old = run.read_manifest()
             manifest |= {key: old[key] for key in TRAINED_WITH if key in old}
-        trained = publishable(trained, run)
+        trained, weights = publishable(trained)
+        write_bytes(run.weights, weights)
         manifest["files"] = {run.weights.name: sha256_file(run.weights)}
         run.write_manifest(manifest)
         run.log(f"weights in {run.weights}, SHA-256 {sha256_file(run.weights)}")
@@ -233,10 +234,8 @@ class Experiment:
         trained = dataclasses.replace(trained, sources=test.sources, sampler=_sampler(options))
         config = {**manifest["config"], "sampler": as_json(options.sampler)}
         folder = target_folder(self, options, config)
-        # Weights of before they were rounded are rounded now.
-        weights = halved(trained.method.published_state())
-        trained.method.load_state_dict(weights, strict=False)
-        files = {RunDir(folder).weights.name: safetensors(weights)}
+        trained, weights = publishable(trained)
+        files = {RunDir(folder).weights.name: weights}
         metrics = score(self.slug, trained, train=images, test=test, log=print)
         manifest |= {"config": config, "sampling": sampling_cost(trained)}
         publish(folder, files | drawn(Shown(trained, test)), metrics, manifest)
@@ -252,13 +251,13 @@ def _trained(method: Method, options: Asked, images: Images) -> Trained:
     return Trained(method, _sampler(options), label_counts(images), images.sources)
 
 
-def publishable(trained: Trained, run: RunDir) -> Trained:
-    """Writes the weights that sampling needs, in half precision, and takes them over.
+def publishable(trained: Trained) -> tuple[Trained, bytes]:
+    """The method with its weights rounded to half precision, and the file that holds these.
 
     So figures and numbers belong to exactly this file.
     """
     weights = halved(trained.method.published_state())
-    write_bytes(run.weights, safetensors(weights))
     trained.method.load_state_dict(weights, strict=False)
     # As a reader's process will hold them: another memory format rounds in another order.
-    return trained.replace(trained.method.to("cpu", memory_format=torch.contiguous_format))
+    method = trained.method.to("cpu", memory_format=torch.contiguous_format)
+    return trained.replace(method), safetensors(weights)

@@ -40,14 +40,18 @@ def bad(done, *says: str) -> None:
         assert part in lines[0], lines[0]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, run):
-    """A short run of the DCGAN script on digits, published into a docs folder of its own."""
-    folder = tmp_path_factory.mktemp("finished")
+def short_run(run, script: str, folder: Path) -> Path:
+    """A short run of a script on digits, published into a docs folder of its own."""
     options = ("--run-dir", folder / "run", "--docs-dir", folder / "docs")
-    done = run("experiments/dcgan_mnist.py", *SHORT, *options)
+    done = run(script, *SHORT, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, run):
+    """A short run of the DCGAN."""
+    return short_run(run, "experiments/dcgan_mnist.py", tmp_path_factory.mktemp("finished"))
 
 
 def test_a_run_leaves_what_the_contract_names(finished):
@@ -244,12 +248,8 @@ def test_bad_input_of_sample_is_one_sentence(finished, run, tmp_path):
 
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory, run):
-    """A short run of the conditional GAN on digits."""
-    folder = tmp_path_factory.mktemp("conditional")
-    options = ("--run-dir", folder / "run", "--docs-dir", folder / "docs")
-    done = run("experiments/cgan_mnist.py", *SHORT, *options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+    """A short run of the conditional GAN."""
+    return short_run(run, "experiments/cgan_mnist.py", tmp_path_factory.mktemp("conditional"))
 
 
 def test_a_conditional_run_is_scored_by_its_labels_and_drawn_by_class(conditional):

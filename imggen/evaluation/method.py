@@ -13,7 +13,7 @@ from imggen.evaluation.catalogue import Entries, Entry, mean_entry
 from imggen.evaluation.evaluate import Result, evaluate, gather
 from imggen.methods import HasLikelihood
 from imggen.runs.conditions import refuse_other_classes
-from imggen.runs.sampling import SEED, Trained, generate
+from imggen.runs.sampling import SEED, Trained, generated
 from imggen.system.seeds import derive_seed
 
 
@@ -35,11 +35,8 @@ def score(
     """
     refuse_other_classes(trained.method.spec, test)
     log(f"scoring {len(test)} samples of seed {SEED} against {test.name}:{test.split}")
-    pixels, y = generate(trained, len(test), SEED)
-    labels = y if trained.method.spec.classes else None
-    classes = test.classes if labels is not None else ()
-    fake = Images(slug, f"samples, seed {SEED}", pixels, labels, classes)
-    teach = labels is not None
+    fake = generated(trained, len(test), SEED, slug, test.classes)
+    teach = fake.labels is not None
     metrics = evaluate(gather(test, fake, train, utility=teach), utility=teach)
     if isinstance(trained.method, HasLikelihood):
         log("estimating likelihoods")

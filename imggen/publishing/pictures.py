@@ -16,7 +16,7 @@ from imggen.data.images import Images, normalise, to_uint8
 from imggen.drawing import charts, grids
 from imggen.methods import Method, Reconstructs
 from imggen.runs.folder import RunDir
-from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents, generate, walk
+from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents, walk
 from imggen.system.files import write_bytes
 
 SAMPLES, COLUMNS = 128, 16
@@ -40,7 +40,7 @@ class Shown:
 
 
 class Figure(NamedTuple):
-    """One row of the catalogue of figures, read by the export and by the site."""
+    """One row of the catalogue of figures, read by `drawn` and by the site."""
 
     kind: str
     file: str
@@ -74,10 +74,7 @@ def samples_png(shown: Shown) -> bytes:
     """A grid of the first samples of seed 0; a row for each class of a conditional method."""
     trained = shown.trained
     n, y = by_class(trained, SAMPLES // COLUMNS, COLUMNS)
-    if trained.method.spec.classes and y is not None:
-        pixels = draw(trained, fixed_latents(trained.method, n, "samples"), y)
-    else:
-        pixels, _ = generate(trained, n, SEED)
+    pixels = draw(trained, fixed_latents(trained.method, n, "samples"), y)
     return grids.png(grids.image_grid(pixels, COLUMNS, grids.scale_for(pixels.shape[2])))
 
 
@@ -122,7 +119,7 @@ def _rows(shown: Shown) -> list[dict[str, float]]:
 
 
 def reconstructions_png(shown: Shown) -> bytes:
-    """Test images above their reconstructions, eight pairs of rows wide by sixteen."""
+    """Test images above their reconstructions, four pairs of rows, sixteen wide."""
     method = shown.trained.method
     assert isinstance(method, Reconstructs)
     x = shown.test.pixels[: 4 * COLUMNS]

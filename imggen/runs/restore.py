@@ -16,7 +16,7 @@ from imggen.data.datasets import load as load_images
 from imggen.data.images import Images
 from imggen.methods import Method, Spec
 from imggen.runs.places import find
-from imggen.runs.sampling import Trained, generate
+from imggen.runs.sampling import Trained, generated
 from imggen.runs.settings import Manifest
 from imggen.system.errors import UserError
 from imggen.system.files import read_json, sha256_file
@@ -122,7 +122,5 @@ def sample_images(
     if trained.method.spec.source is not None:
         test = load_images(manifest["dataset"]["name"], "test", root)
         trained = dataclasses.replace(trained, sources=test.sources)
-    pixels, y = generate(trained, n, seed, label)
-    labels = y if trained.method.spec.classes else None
-    classes = tuple(manifest["dataset"]["classes"]) if labels is not None else ()
-    return Images(manifest["slug"], f"samples, seed {seed}", pixels, labels, classes)
+    classes = tuple(manifest["dataset"]["classes"])
+    return generated(trained, n, seed, manifest["slug"], classes, label)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from imggen.data.images import to_uint8
+from imggen.data.images import Images, to_uint8
 from imggen.methods import Method
 from imggen.runs.conditions import asked_labels, draw_labels, draw_sources
 from imggen.system.errors import UserError
@@ -81,6 +81,22 @@ def generate(
     y = conditions(trained, n, seed, label)
     generator = torch.Generator().manual_seed(derive_seed("samples", seed))
     return draw(trained, trained.method.latents(n, generator), y, seed), y
+
+
+def generated(
+    trained: Trained,
+    n: int,
+    seed: int,
+    name: str,
+    classes: tuple[str, ...],
+    label: int | None = None,
+) -> Images:
+    """`n` generated images as a dataset; of a conditional method with the labels asked for."""
+    pixels, y = generate(trained, n, seed, label)
+    split = f"samples, seed {seed}"
+    if not trained.method.spec.classes:
+        return Images(name, split, pixels, None)
+    return Images(name, split, pixels, y, classes)
 
 
 def fixed_latents(method: Method, n: int, purpose: str) -> Tensor:

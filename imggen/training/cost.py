@@ -18,7 +18,8 @@ COUNTED_STEPS = 24
 def flops_per_image(trainer: Trainer) -> float:
     """FLOPs of a training step for each of its images: forward and backward passes, no update.
 
-    A multiplication with addition counts as two. The weights stay as they are.
+    A multiplication with addition counts as two. The weights stay as they are; running statistics
+    move.
     """
     last = trainer.config.steps
     dice = random.Random(0)

@@ -65,7 +65,7 @@ def climb(
 
 
 def describe(ladder: Ladder, found: list[Found]) -> Json:
-    """A ladder as ladders.json holds it."""
+    """A ladder as audit.json holds it."""
     rows = [entries(rung) for rung in found]
     verdicts = {name: [verdict(name, rung, found[0]) for rung in found] for name in rows[0]}
     values = {
