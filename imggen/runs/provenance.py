@@ -43,6 +43,7 @@ class ProvenanceError(UserError):
 def _used(waiting: set[tuple[str, str]]) -> set[str]:
     """The statements of all definitions that are reached from (module, name) pairs."""
     seen: set[tuple[str, str]] = set()
+    imports: dict[str, dict[str, tuple[str, str]]] = {}
     statements = set()
     while waiting:
         module, name = item = waiting.pop()
@@ -50,7 +51,9 @@ def _used(waiting: set[tuple[str, str]]) -> set[str]:
             continue
         seen.add(item)
         tree = _tree(_path(module))
-        imported = _imports(tree, module)
+        if module not in imports:
+            imports[module] = _imports(tree, module)
+        imported = imports[module]
         for statement in tree.body:
             if name != "*" and name not in _defines(statement):
                 continue

@@ -17,6 +17,9 @@ ROOMS = (
 )
 """From the highest room to the lowest, as they are told in docs/contributing.md."""
 
+FRONT = "---\nsearch:\n  exclude: true\n---\n\n"
+"""Module pages would be most of the search index, which every page loads; their index is found."""
+
 
 def modules() -> list[str]:
     """All public modules of imggen, papers apart; of rooms only the one that says something."""
@@ -43,7 +46,7 @@ def pages() -> dict[str, str]:
     made = method_pages.pages({name: f"reference/{name}.md" for name in modules()})
     for name in modules():
         made[f"reference/{name}.md"] = (
-            f"# {name}\n\n::: {name}\n    options:\n      show_root_toc_entry: false\n"
+            f"{FRONT}# {name}\n\n::: {name}\n    options:\n      show_root_toc_entry: false\n"
         )
     made["reference/index.md"] = index()
     return made
