@@ -139,6 +139,7 @@ def main() -> None:
         "sha256": hashlib.sha256(content).hexdigest(),
         "command": f"python scripts/train_classifier.py{flag}",
         "trained_on": f"{name}:train" + (" (JPEG copies, quality 75)" if options.folder else ""),
+        "classes": list(images.classes),
         "pixels_sha256": images.sha256,
         "test_accuracy": accuracy(network, test),
         "epochs": recipe.epochs,

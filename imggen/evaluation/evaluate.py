@@ -229,7 +229,8 @@ def warnings_for(sets: Sets) -> list[str]:
     if sets.n <= dim:
         warnings.append(
             f"n = {sets.n} is not above the {dim} feature dimensions: covariances are "
-            "singular and the Fréchet distance is badly biased upwards; trust KID more."
+            "singular and the Fréchet distance is badly biased upwards; trust the kernel distance "
+            "more."
         )
     if real.total != fake.total:
         warnings.append(

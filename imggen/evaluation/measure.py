@@ -89,13 +89,15 @@ def _by_classifier(real: Array | None, fake: Array | None) -> Found:
 
 
 def _agreement(real: Features, fake: Features) -> Found:
-    """Whether the classifier sees what was asked for, where it knows the classes of both sets."""
-    if fake.images is None or fake.images.labels is None or fake.logits is None:
+    """Whether the classifier sees what was asked for, where it was taught the classes of both."""
+    if real.images is None or fake.images is None:
         return {}
-    known = real.images is not None and real.images.classes == fake.images.classes
-    if not known or fake.logits.shape[1] != len(fake.images.classes):
+    labels, logits = fake.images.labels, fake.logits
+    if labels is None or logits is None:
         return {}
-    return {"agreement": accuracy.agreement(fake.logits, fake.images.labels.numpy())}
+    if not real.images.classes == fake.images.classes == fake.class_names:
+        return {}
+    return {"agreement": accuracy.agreement(logits, labels.numpy())}
 
 
 def search_training(held_out: Features, train: Features) -> memorisation.Near:

@@ -88,7 +88,16 @@ def extract(
         if cache:
             _write_cache(path, *arrays)
     values, logits = arrays
-    return Features(given.name, given.split, values, kept, len(given), logits, chosen)
+    return Features(
+        given.name,
+        given.split,
+        values,
+        kept,
+        total=len(given),
+        logits=logits,
+        class_names=extractor.class_names,
+        images=chosen,
+    )
 
 
 def cache_file(extractor: Extractor, content: str) -> Path:

@@ -49,6 +49,8 @@ class Extractor:
     """What is done to the uint8 pixels before, in words."""
     run: Callable[[Tensor], tuple[Tensor, Tensor | None]]
     classes: int | None = None
+    class_names: tuple[str, ...] = ()
+    """Of the logits, as the data that the network was trained on call them; () where unknown."""
     details: str = ""
 
     def describe(self) -> Description:
@@ -134,7 +136,8 @@ def _frozen(
         preparation=f"{kind}, {size}x{size} (bilinear with antialiasing where sizes differ), "
         "divided by 255",
         run=run,
-        classes=10,
+        classes=len(recipe["classes"]),
+        class_names=tuple(recipe["classes"]),
         details=(
             f"our frozen classifier, {recipe['test_accuracy']:.2%} accurate on its test split, "
             f"trained on {recipe['trained_on']} by {recipe['command']}"

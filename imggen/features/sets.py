@@ -31,6 +31,8 @@ class Features:
     """How many the whole set holds, of which these were chosen."""
     logits: Array | None = None
     """(n, classes), of extractors that are classifiers."""
+    class_names: tuple[str, ...] = ()
+    """Of the logits, where the extractor knows them."""
     images: ImageSet | None = None
     """The same images in the same order, None for features that somebody else extracted."""
 

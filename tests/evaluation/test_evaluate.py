@@ -317,3 +317,8 @@ def test_agreement_is_reported_where_the_classifier_knows_the_classes(mnist_root
     assert scored(test, wrong)["metrics"]["agreement"]["value"] < 0.03
     nameless = dataclasses.replace(train, labels=None)
     assert "agreement" not in scored(test, nameless)["metrics"]
+    clothes = ("shirt", "trouser", "pullover", "dress", "coat", "sandal", "top", "shoe", "bag",
+               "boot")  # fmt: skip
+    other = [dataclasses.replace(part, classes=clothes) for part in (test, train)]
+    found = scored(*other)["metrics"]
+    assert "agreement" not in found, "ten classes, but not those that the classifier was taught"
