@@ -22,7 +22,8 @@ Panels = Mapping[str, tuple[str, ...]]
 class Spec(NamedTuple):
     """What a method knows before it sees an image.
 
-    The data offer all that they have; a method keeps in its own `spec` what it makes use of.
+    The data offer all that they have; a method keeps in its own `spec` what it makes use of: labels
+    or a source, not both.
     """
 
     shape: Shape
@@ -55,7 +56,8 @@ class Minimize(Protocol):
 class Method(Protocol):
     """What the loop, the figures and the metrics ask of a paper: an `nn.Module`, and this.
 
-    The class takes `(config, spec)` and raises ValueError for a spec that it can't serve.
+    The class takes `(config, spec)` and raises ValueError for a spec that it can't serve (not
+    square, say), or a setting that makes no sense.
     """
 
     spec: Spec

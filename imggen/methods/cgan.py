@@ -43,6 +43,7 @@ from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Spec
 from imggen.methods.dcgan import Discriminator, Generator, initialise, learning_rate
+from imggen.nn.blocks import at_least
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,10 @@ class CGAN(nn.Module):
     }
 
     def __init__(self, config: Config, spec: Spec) -> None:
-        """Raises: ValueError for images without labels."""
+        """Raises: ValueError for images without labels, not square or below 8 pixels."""
         super().__init__()
+        at_least(1, z_dim=config.z_dim, width=config.width, lr_steps=config.lr_steps)
+        at_least(0, init_std=config.init_std)
         if spec.classes < 1:
             raise ValueError("a conditional GAN needs images with labels")
         self.config, self.spec = config, Spec(spec.shape, spec.classes)

@@ -48,6 +48,7 @@ from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Shape, Spec
+from imggen.nn.blocks import at_least, side
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Generator(nn.Module):
 
     def __init__(self, z_dim: int, width: int, shape: Shape) -> None:
         super().__init__()
-        channels, size, _ = shape
+        channels, size = shape[0], side(shape)
         sizes = pyramid(size)
         width *= 2 ** (len(sizes) - 2)
         layers: list[nn.Module] = [
@@ -134,7 +135,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, width: int, leak: float, shape: Shape) -> None:
         super().__init__()
-        channels, size, _ = shape
+        channels, size = shape[0], side(shape)
         sizes = pyramid(size)
         # No batch normalisation on D's input layer nor G's output layer (section 3).
         layers: list[nn.Module] = [
@@ -182,7 +183,10 @@ class DCGAN(nn.Module):
     }
 
     def __init__(self, config: Config, spec: Spec) -> None:
+        """Raises: ValueError for images that are not square or below 8 pixels."""
         super().__init__()
+        at_least(1, z_dim=config.z_dim, width=config.width, lr_steps=config.lr_steps)
+        at_least(0, init_std=config.init_std)
         self.config, self.spec = config, Spec(spec.shape)
         self.G = Generator(config.z_dim, config.width, spec.shape)
         self.D = Discriminator(config.width, config.leak, spec.shape)

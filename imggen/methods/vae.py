@@ -53,7 +53,7 @@ from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Spec
-from imggen.nn.blocks import flat_size, mlp, to_unit
+from imggen.nn.blocks import at_least, flat_size, mlp, to_unit
 
 IMPORTANCE_SAMPLES = 1000
 """Per image, in `VAE.likelihood`. More would lower the estimate a little (arXiv:1509.00519)."""
@@ -109,6 +109,8 @@ class VAE(nn.Module):
 
     def __init__(self, config: Config, spec: Spec) -> None:
         super().__init__()
+        at_least(1, z_dim=config.z_dim, hidden=min(config.hidden, default=1))
+        at_least(1, lr_steps=config.lr_steps)
         self.config, self.spec = config, Spec(spec.shape)
         pixels = flat_size(spec.shape)
         self.encoder = mlp((pixels, *config.hidden, 2 * config.z_dim), config.activation)

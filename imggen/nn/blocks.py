@@ -26,6 +26,21 @@ def flat_size(shape: tuple[int, int, int]) -> int:
     return channels * height * width
 
 
+def side(shape: tuple[int, int, int]) -> int:
+    """Height and width of square images (C, H, W). Raises: ValueError for others."""
+    _, height, width = shape
+    if height != width:
+        raise ValueError(f"its images are square, and these are {width} x {height} pixels")
+    return height
+
+
+def at_least(least: float, **settings: float | None) -> None:
+    """Raises: ValueError for a setting below `least`, or that is no number; None passes."""
+    for name, value in settings.items():
+        if value is not None and not value >= least:
+            raise ValueError(f"{name} is {value}, where {least} is the least")
+
+
 def to_unit(x: Tensor) -> Tensor:
     """Maps pixels in [-1, 1] to [0, 1]."""
     return (x + 1) / 2

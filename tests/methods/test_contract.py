@@ -75,6 +75,27 @@ class TestPaper:
         assert x.shape == (5, *shape)
         assert x.min() >= -1 and x.max() <= 1
 
+    def test_images_that_are_not_square_are_drawn_or_refused(self, name):
+        try:
+            method = PAPERS[name].build(spec_of((1, 8, 12))).eval()
+        except ValueError as error:
+            assert "12 x 8" in str(error)
+            return
+        z = method.latents(2, torch.Generator().manual_seed(0))
+        assert method.sample(z, conditions_for(method, 2)).shape == (2, 1, 8, 12)
+
+    def test_a_senseless_setting_is_refused(self, name):
+        """Whole numbers count things: units, dimensions, steps."""
+        case = PAPERS[name]
+        for field in dataclasses.fields(case.config):
+            if "int" not in str(field.type):
+                continue
+            is_tuple = isinstance(getattr(case.config, field.name), tuple)
+            for value in (0, -1):
+                wrong = {field.name: (value,) if is_tuple else value}
+                with pytest.raises(ValueError, match=f"{field.name} is {value}"):
+                    case.kind(dataclasses.replace(case.config, **wrong), spec_of())
+
     def test_one_image_is_learnt(self, name, tmp_path):
         """All images are the same one: samples come nearer to it."""
         images = digits()
@@ -113,6 +134,7 @@ class TestContract:
             for p in group["params"]
         }
         assert owner.keys() <= parameters.keys()
+        assert not (method.spec.classes and method.spec.source), "one condition"
         moved = set()
 
         def minimize(loss, optimizer, lr=None):
@@ -137,6 +159,8 @@ class TestContract:
     def test_published_state_is_enough_to_sample_and_fits_half_precision(self, name):
         case = CASES[name]
         method, other = case.build(spec_of()).eval(), case.build(spec_of()).eval()
+        for parameter in other.parameters():
+            torch.nn.init.normal_(parameter)
         for step in range(12):
             method.training_step(batch_for(method), step, plain_minimize)
         weights = halved(method.published_state())
