@@ -216,7 +216,7 @@ def protocol(n: int, seed: int) -> dict[str, str | int]:
         "seed": seed,
         "k_precision_recall": K_MANIFOLD,
         "k_density_coverage": K_BALLS,
-        "code": source_hash(SCORING),
+        "code": source_hash(*SCORING),
         "interval": f"95 %: {REPLICATES} bootstrap replicates of influences; neighbours, PRD and "
         f"near copies: {CUTS} cuts into halves; modes: {CUTS} redraws; other shares: Wilson",
     }

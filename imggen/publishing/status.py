@@ -78,7 +78,7 @@ def check(experiment: Study, folder: Path) -> Json:
         )
     if (folder / "metrics.json").exists():
         protocol = read_json(folder / "metrics.json")["protocol"]
-        if protocol.get("code") != source_hash(SCORING):
+        if protocol.get("code") != source_hash(*SCORING):
             reasons.append("the code of the metrics changed: --from-published scores again")
     reasons += damages(folder, manifest)
     return {"slug": experiment.slug, "state": "stale" if reasons else "fresh", "reasons": reasons}

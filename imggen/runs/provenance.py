@@ -6,63 +6,106 @@ import ast
 import functools
 import hashlib
 import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
 
 from imggen.system.errors import UserError
 
 RESULTS = (
     *("imggen.nn", "imggen.methods.", "imggen.metrics", "imggen.features", "imggen.evaluation"),
-    *("imggen.studies", "imggen.data.images"),
+    *("imggen.studies", "imggen.data.images", "imggen.runs.sampling", "imggen.runs.conditions"),
+    *("imggen.runs.weights", "imggen.system.seeds"),
 )
-"""The rooms whose definitions decide results, where a module uses them."""
+"""Rooms and modules whose definitions decide results, where a module uses them."""
 
-SCORING = "imggen.evaluation.evaluate"
-"""The module whose source hash a metrics.json holds."""
+SCORING = ("imggen.evaluation.method", "imggen.runs.weights")
+"""The modules whose source hash a metrics.json holds."""
 
+ROUNDS = 16
+"""So far away two definitions must differ in what they use to be told apart."""
 
-def source_hash(module: str) -> str:
-    """SHA-256 of what a module says, and of what it uses from the rooms that make results.
-
-    Taken over the syntax trees, written out again without comments, docstrings and the types of
-    functions. Where a definition lies does not count: moving it changes no hash. Of another module
-    only the imported definitions count, and what these refer to: a new block in `imggen.nn` makes
-    nothing stale.
-
-    Raises: ProvenanceError for an import that can't be followed to its definition.
-    """
-    digest = hashlib.sha256()
-    for statement in sorted(_used({(module, "*")})):
-        digest.update(f"{statement}\n".encode())
-    return digest.hexdigest()
+Definition = tuple[str, str]
+"""(module, name); the name is "*" for all of a module, "" for its statements without a name."""
 
 
 class ProvenanceError(UserError):
     """An import that leads to no definition, so that a change behind it would go unseen."""
 
 
-def _used(waiting: set[tuple[str, str]]) -> set[str]:
-    """The statements of all definitions that are reached from (module, name) pairs."""
-    seen: set[tuple[str, str]] = set()
-    imports: dict[str, dict[str, tuple[str, str]]] = {}
-    statements = set()
+@dataclass(frozen=True)
+class Said:
+    """What a definition says, and what the names in it mean."""
+
+    text: str
+    followed: dict[str, Definition]
+    """By the name that the text uses: another definition that decides results."""
+    others: dict[str, str]
+    """By the name that the text uses: what it is called where it was imported from."""
+
+
+def source_hash(*modules: str) -> str:
+    """SHA-256 of what modules say, and of what they use from the rooms that make results.
+
+    Taken over the syntax trees, written out again without comments, docstrings and the types of
+    functions, and over what each name in them means. Where a definition lies does not count: moving
+    it changes no hash. Of another module only the imported definitions count, and what these refer
+    to: a new block in `imggen.nn` makes nothing stale.
+
+    Raises: ProvenanceError for an import that can't be followed to its definition.
+    """
+    said = _reached([(module, "*") for module in modules])
+    # Every definition is named by a hash of what it says, then again and again by that and the
+    # hashes of what it refers to (colour refinement): no place enters, and circles do no harm.
+    hashes = {
+        key: _digest(found.text, *sorted(_pairs(found.others))) for key, found in said.items()
+    }
+    for _ in range(ROUNDS):
+        hashes = {
+            key: _digest(
+                hashes[key],
+                *sorted(_pairs({name: hashes[at] for name, at in found.followed.items()})),
+            )
+            for key, found in said.items()
+        }
+    return _digest(*sorted(hashes.values()))
+
+
+def _pairs(names: dict[str, str]) -> list[str]:
+    return [f"{name} = {meaning}" for name, meaning in names.items()]
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _reached(waiting: list[Definition]) -> dict[Definition, Said]:
+    """All definitions that are used by the given ones, and these."""
+    said: dict[Definition, Said] = {}
     while waiting:
-        module, name = item = waiting.pop()
-        if item in seen:
+        key = waiting.pop()
+        if key not in said:
+            said[key] = _said(*key)
+            waiting.extend(said[key].followed.values())
+    return said
+
+
+def _said(module: str, name: str) -> Said:
+    """What a name of a module says: the statements that bind it."""
+    says, imports = _module(module)
+    statements = says.get(name, [])
+    followed = {each: (module, each) for each in says if name == "*"}
+    if name and "" in says:
+        followed[""] = (module, "")  # a call may change any of the module's definitions
+    others = {}
+    for node in (node for statement in statements for node in ast.walk(statement)):
+        if not isinstance(node, ast.Name):
             continue
-        seen.add(item)
-        tree = _tree(_path(module))
-        if module not in imports:
-            imports[module] = _imports(tree, module)
-        imported = imports[module]
-        for statement in tree.body:
-            if name != "*" and name not in _defines(statement):
-                continue
-            if not isinstance(statement, (ast.Import, ast.ImportFrom)):
-                statements.add(ast.unparse(statement))
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Name):
-                    waiting.add(imported.get(node.id, (module, node.id)))
-    return statements
+        meaning = imports.get(node.id, (module, node.id) if node.id in says else None)
+        if isinstance(meaning, tuple) and meaning != (module, name):
+            followed[node.id] = meaning
+        elif isinstance(meaning, str):
+            others[node.id] = meaning
+    return Said("\n".join(map(ast.unparse, statements)), followed, others)
 
 
 def _defines(statement: ast.stmt) -> set[str]:
@@ -77,14 +120,14 @@ def _defines(statement: ast.stmt) -> set[str]:
     return {n.id for n in bound if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
-def _imports(tree: ast.Module, module: str) -> dict[str, tuple[str, str]]:
-    """Local name -> (module, name) of what is imported from the rooms that make results.
+def _imports(tree: ast.Module, module: str) -> dict[str, Definition | str]:
+    """Local name -> what is imported: a definition that decides results, or a name elsewhere.
 
-    The name is "*" where a whole module is imported (`from imggen.metrics import kid`).
+    A whole module (`from imggen.metrics import kid`) is the definition "*" of it.
 
     Raises: ProvenanceError when a name is neither defined where it comes from nor a module.
     """
-    found = {}
+    found: dict[str, Definition | str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -93,6 +136,9 @@ def _imports(tree: ast.Module, module: str) -> dict[str, tuple[str, str]]:
                         f"{module} has `import {alias.name}`, which can't be followed: write "
                         f"`from ... import name`, from the file that defines the name."
                     )
+                found[alias.asname or alias.name.split(".")[0]] = (
+                    alias.name if alias.asname else alias.name.split(".")[0]
+                )
         elif isinstance(node, ast.ImportFrom) and node.level:
             raise ProvenanceError(
                 f"{module} has a relative import, which can't be followed: name the module in full."
@@ -100,19 +146,18 @@ def _imports(tree: ast.Module, module: str) -> dict[str, tuple[str, str]]:
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 source = _source(str(node.module), alias.name, module)
-                if source is not None:
-                    found[alias.asname or alias.name] = source
+                found[alias.asname or alias.name] = source
     return found
 
 
-def _source(module: str, name: str, importer: str) -> tuple[str, str] | None:
-    """Where an imported name is defined; None where no results are made."""
+def _source(module: str, name: str, importer: str) -> Definition | str:
+    """Where an imported name is defined; what it is called where no results are made."""
     whole = f"{module}.{name}"
     if whole.startswith(RESULTS) and _is_module(whole):
         return whole, "*"
     if not module.startswith(RESULTS):
-        return None
-    if name not in set().union(*map(_defines, _tree(_path(module)).body)):
+        return name if module.split(".")[0] == "imggen" else whole
+    if name not in _module(module)[0]:
         raise ProvenanceError(
             f"{importer} imports {name} from {module}, which does not define it: import it from "
             "the file that does, or a change of it would go unseen."
@@ -134,27 +179,40 @@ def _path(module: str) -> Path:
     return Path(spec.origin)
 
 
-def _tree(path: Path) -> ast.Module:
-    return _bare_tree(path, path.stat().st_mtime_ns)
+def _module(module: str) -> tuple[dict[str, list[ast.stmt]], dict[str, Definition | str]]:
+    """A module's statements by the names that they bind, and what it imports.
+
+    Without prose and the types of functions; "" are statements that bind nothing.
+    """
+    path = _path(module)
+    return _parsed(module, path, path.stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=256)
-def _bare_tree(path: Path, _changed_ns: int) -> ast.Module:
-    """The file's syntax tree without docstrings and the types of functions."""
+def _parsed(
+    module: str, path: Path, _changed_ns: int
+) -> tuple[dict[str, list[ast.stmt]], dict[str, Definition | str]]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = _imports(tree, module)
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [s for s in body if not _is_prose(s)]  # type: ignore[attr-defined]
+        for part in ("body", "orelse", "finalbody"):
+            if isinstance(statements := getattr(node, part, None), list):
+                setattr(node, part, [s for s in statements if not _is_beside_the_point(s)])
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             node.returns = None
         elif isinstance(node, ast.arg):
             node.annotation = None
-    return tree
+    says: dict[str, list[ast.stmt]] = {}
+    for statement in tree.body:
+        for name in _defines(statement) or {""}:
+            says.setdefault(name, []).append(statement)
+    return says, imports
 
 
-def _is_prose(statement: ast.stmt) -> bool:
-    """Docstrings, and the strings under dataclass fields, are statements that do nothing."""
+def _is_beside_the_point(statement: ast.stmt) -> bool:
+    """Imports, whose meaning is looked up; docstrings, and the strings under dataclass fields."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return True
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)

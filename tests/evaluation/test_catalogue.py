@@ -42,17 +42,17 @@ def scoring_hash(tmp_path, monkeypatch):
         text = real(module).read_text()
         assert old in text
         (tmp_path / "changed.py").write_text(text.replace(old, new))
-        provenance._bare_tree.cache_clear()
+        provenance._parsed.cache_clear()
         monkeypatch.setattr(
             provenance, "_path", lambda m: tmp_path / "changed.py" if m == module else real(m)
         )
-        return source_hash(SCORING)
+        return source_hash(*SCORING)
 
     return changed
 
 
 def test_a_title_changes_no_hash_and_what_decides_results_does(scoring_hash):
-    base, name = source_hash(SCORING), catalogue.__name__
+    base, name = source_hash(*SCORING), catalogue.__name__
     assert scoring_hash(name, '"Recall"', '"Recall!"') == base
     assert scoring_hash(name, '"recall": Metric("variety"', '"recall": Metric("both"') != base
     assert scoring_hash("imggen.evaluation.measure", "= 3, 5", "= 3, 7") != base

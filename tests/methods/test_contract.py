@@ -78,8 +78,7 @@ class TestPaper:
     def test_images_that_are_not_square_are_drawn_or_refused(self, name):
         try:
             method = PAPERS[name].build(spec_of((1, 8, 12))).eval()
-        except ValueError as error:
-            assert "12 x 8" in str(error)
+        except ValueError:
             return
         z = method.latents(2, torch.Generator().manual_seed(0))
         assert method.sample(z, conditions_for(method, 2)).shape == (2, 1, 8, 12)

@@ -44,7 +44,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
             path.write_text(text)
         for name in [name for name in sys.modules if name.split(".")[0] == "lab"]:
             del sys.modules[name]
-        provenance._bare_tree.cache_clear()
+        provenance._parsed.cache_clear()
         return source_hash("lab.paper")
 
     return write
@@ -79,6 +79,39 @@ def test_an_import_inside_a_function_is_followed(package):
     assert package(paper, blocks=BLOCKS) != package(paper, blocks=BLOCKS.replace("width * ", ""))
 
 
+def test_what_a_name_means_counts(package):
+    """The text of the paper is the same in each pair; only its imports differ."""
+    use = "\n\ndef build():\n    return F(1), G(2)\n"
+    adam = package(f"from torch.optim import Adam as F, SGD as G{use}")
+    assert adam != package(f"from torch.optim import NAdam as F, SGD as G{use}")
+    assert adam != package(f"from torch.optim import SGD as F, Adam as G{use}")
+    blocks = "def one(x):\n    return x\n\ndef two(x):\n    return 2 * x\n"
+    straight = package(f"from lab.blocks import one as F, two as G{use}", blocks=blocks)
+    assert straight != package(f"from lab.blocks import two as F, one as G{use}", blocks=blocks)
+
+
+def test_equal_texts_count_each(package):
+    """A constant of the paper changes to what a constant of the blocks says already."""
+    paper = "from lab.blocks import f\nRATE = {}\n\ndef build():\n    return f(RATE)\n"
+    blocks = "RATE = 2\n\ndef f(x):\n    return RATE * x\n"
+    three, two = (package(paper.format(rate), blocks=blocks) for rate in (3, 2))
+    assert two != package(paper.format(2), blocks=blocks.replace("2", "3")) != three
+    assert two != three
+
+
+def test_definitions_that_call_each_other_are_followed(package):
+    odd = "def even(n):\n    return n == 0 or odd(n - 1)\n\ndef odd(n):\n    return {}even(n - 1)\n"
+    paper = "from lab.blocks import even\n\ndef build():\n    return even(4)\n"
+    right, wrong = (package(paper, blocks=odd.format(word)) for word in ("n > 0 and ", ""))
+    assert right != wrong
+
+
+def test_a_statement_without_a_name_counts_for_its_module(package):
+    paper = "from lab.blocks import TABLE\n\ndef build():\n    return TABLE\n"
+    blocks = "TABLE = {}\nTABLE.update(a=1)\n"
+    assert package(paper, blocks=blocks) != package(paper, blocks=blocks.replace("1", "2"))
+
+
 def test_a_name_that_is_handed_on_is_an_error(package):
     """Silence would be worse: the change behind it would make nothing stale."""
     with pytest.raises(
@@ -95,4 +128,4 @@ def test_an_import_that_can_not_be_followed_is_an_error(line, package):
 
 
 def test_every_module_of_results_can_be_followed():
-    assert len(source_hash(provenance.SCORING)) == 64
+    assert len(source_hash(*provenance.SCORING)) == 64
