@@ -14,41 +14,41 @@ import tyro
 from imggen.data import datasets
 from imggen.data.datasets import DataConfig
 from imggen.data.images import Images
+from imggen.evaluation.evaluate import LEAST
 from imggen.evaluation.method import score
 from imggen.methods import Method, Spec
-from imggen.publishing.pictures import Shown, draw_frame, drawn
+from imggen.publishing.pictures import Shown, draw_frame, drawn, kept
 from imggen.publishing.publish import publish
 from imggen.publishing.study import (
     StudyOptions,
+    about,
     common_manifest,
     published_folder,
     run_folder,
     target_folder,
 )
 from imggen.runs import restore
-from imggen.runs.conditions import label_counts
+from imggen.runs.conditions import label_counts, refuse_other_test
 from imggen.runs.cost import sampling_cost
 from imggen.runs.folder import RunDir
-from imggen.runs.manifest import git_state, n_parameters
+from imggen.runs.manifest import command_line, git_state, n_parameters, package_versions
 from imggen.runs.provenance import source_hash
 from imggen.runs.sampling import Trained
 from imggen.runs.settings import Manifest, as_json, inputs
 from imggen.runs.weights import halved, safetensors
 from imggen.system import distributed
 from imggen.system.command import run_command
-from imggen.system.device import device_name
 from imggen.system.errors import UserError
-from imggen.system.files import Json, sha256_file, write_bytes
+from imggen.system.files import Json, sha256_file, sha256_json, write_bytes
 from imggen.training.config import TrainConfig
 from imggen.training.cost import flops_per_image
 from imggen.training.loop import VERSION, Trainer
 
+IDENTITY = ("name", "split", "sha256", "conditions_sha256")
+"""What tells datasets apart, of what a manifest says about them."""
+
 C = TypeVar("C")
 S = TypeVar("S")
-
-
-TRAINED_WITH = ("command", "git", "packages", "device", "world_size")
-"""Entries of a manifest that tell of the training, not of a later look at its weights."""
 
 
 @dataclass(frozen=True)
@@ -124,30 +124,44 @@ class Experiment:
         run = RunDir(run_folder(self, options))
         options.train.check()
         images = datasets.load(options.data.name, options.data.split, options.data.root)
+        test = self.held_out(options, images) if options.publish else None
         run.create()
         try:
-            manifest, trained = self.fit(options, images, run)
+            trainer = self.trainer(options, images, run)
+            if test is not None:
+                refuse_other_test(trainer.method.spec, images, test)
+            manifest, trained = self.fit(options, images, run, trainer)
         except BaseException:
             distributed.disconnect(wait=False)
             raise
         # The other ranks are done: they need not wait for the figures.
         distributed.disconnect(wait=True)
-        if distributed.read_environment().is_main and options.publish:
-            self.publish(options, images, run, manifest, trained)
+        if distributed.read_environment().is_main and test is not None:
+            self.publish(options, images, test, run, manifest, trained)
 
-    def fit(self, options: Asked, images: Images, run: RunDir) -> tuple[Manifest, Trained]:
+    def held_out(self, options: Asked, images: Images) -> Images:
+        """The test split, against which samples will be scored.
+
+        Raises: UserError, before anything is trained, when there are too few images for that.
+        """
+        test = datasets.load(options.data.name, "test", options.data.root)
+        for part in (images, test):
+            if len(part) < LEAST:
+                raise UserError(
+                    f"{part.name}:{part.split} holds {len(part)} images, and scores need {LEAST}: "
+                    "give more, or train without scores with --no-publish."
+                )
+        return test
+
+    def fit(
+        self, options: Asked, images: Images, run: RunDir, trainer: Trainer
+    ) -> tuple[Manifest, Trained]:
         """Trains to the end and writes weights and manifest; nothing to train is fine too."""
-        trainer = self.trainer(options, images, run)
-        code = git_state()  # as it is now, not when the training ends
-        before = trainer.train(draw_frame(run, lambda ema: _trained(ema, options, images)))
+        trainer.train(draw_frame(run, lambda ema: _trained(ema, options, images)))
         trained = _trained(trainer.ema, options, images)
         if not trainer.world.is_main:
             return {}, trained
-        manifest = {**self.manifest(options, images, trainer), "git": code}
-        if before == trainer.step and run.manifest.exists():
-            # Nothing was trained now: where and with what it was trained stays as it is.
-            old = run.read_manifest()
-            manifest |= {key: old[key] for key in TRAINED_WITH if key in old}
+        manifest = self.manifest(options, images, trainer)
         trained, weights = publishable(trained)
         write_bytes(run.weights, weights)
         manifest["files"] = {run.weights.name: sha256_file(run.weights)}
@@ -158,7 +172,9 @@ class Experiment:
     def trainer(self, options: Asked, images: Images, run: RunDir) -> Trainer:
         """The loop with this method, ready to begin or to go on."""
         identity = self.identity(options, images)
-        return Trainer(self.builder(options), images, options.train, run, identity)
+        # As they are now, not when the training ends.
+        facts = {"command": command_line(), "git": git_state(), "packages": package_versions()}
+        return Trainer(self.builder(options), images, options.train, run, identity, facts)
 
     def builder(self, options: Asked) -> Callable[[Spec], Method]:
         """A function that builds the method for what the data offer."""
@@ -166,7 +182,7 @@ class Experiment:
         def build(spec: Spec) -> Method:
             try:
                 return self.method(options.method, spec)
-            except ValueError as error:
+            except (ValueError, RuntimeError) as error:
                 raise UserError(
                     f"{self.title} can't be built for {spec.shape}: {error}."
                 ) from error
@@ -180,7 +196,7 @@ class Experiment:
             "method": {"name": self.method_path, **as_json(options.method)},
             "source": source_hash(self.method.__module__),
             "loop": self.loop,
-            "data": {"name": images.name, "split": images.split, "sha256": images.sha256},
+            "data": {key: about(images)[key] for key in IDENTITY},
             "train": {key: value for key, value in train.items() if key != "steps"},
         }
 
@@ -190,8 +206,7 @@ class Experiment:
         return {
             **common_manifest(self, options.config(), images, options.train.seed),
             "spec": as_json(trainer.method.spec._asdict()),
-            "device": device_name(trainer.device),
-            "world_size": trainer.world.size,
+            **trainer.facts,
             "steps": trainer.step,
             "wall_seconds": round(seconds, 1),
             "images_per_second": round(seen / max(seconds, 1e-9)),
@@ -203,13 +218,13 @@ class Experiment:
         self,
         options: Asked,
         images: Images,
+        test: Images,
         run: RunDir,
         manifest: Manifest,
         trained: Trained,
     ) -> None:
         """Figures, metrics and manifest into docs/, or below the run for other settings."""
         folder = target_folder(self, options, manifest["config"])
-        test = datasets.load(options.data.name, "test", options.data.root)
         trained = dataclasses.replace(trained, sources=test.sources)
         shown = Shown(trained, test, run, options.train.batch_size)
         files = {**drawn(shown), run.weights.name: run.weights.read_bytes()}
@@ -222,22 +237,24 @@ class Experiment:
 
         Training curves and the training GIF are kept: only a training can make them.
         """
-        source = published_folder(self, options)
+        source = published_folder(self, options, options.config())
         trained, manifest = restore.load(source)
         settings = manifest["config"]["data"]
         images = datasets.load(settings["name"], settings["split"], options.data.root)
-        if images.sha256 != manifest["dataset"]["sha256"]:
+        manifest["dataset"], before = about(images), manifest["dataset"]
+        if any(manifest["dataset"][key] != before[key] for key in IDENTITY if key in before):
             raise UserError(
-                f"{images.name} holds other pixels here than {self.slug} was trained on."
+                f"{images.name} holds other images here than {self.slug} was trained on."
             )
         test = datasets.load(settings["name"], "test", options.data.root)
         trained = dataclasses.replace(trained, sources=test.sources, sampler=_sampler(options))
         config = {**manifest["config"], "sampler": as_json(options.sampler)}
         folder = target_folder(self, options, config)
         trained, weights = publishable(trained)
-        files = {RunDir(folder).weights.name: weights}
+        files = {RunDir(folder).weights.name: weights, **kept(source, manifest)}
         metrics = score(self.slug, trained, train=images, test=test, log=print)
-        manifest |= {"config": config, "sampling": sampling_cost(trained)}
+        manifest |= {"config": config, "config_hash": sha256_json(inputs(config))}
+        manifest |= {"sampling": sampling_cost(trained)}
         publish(folder, files | drawn(Shown(trained, test)), metrics, manifest)
         print(f"published again in {folder}")
 

@@ -26,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "data": {"system"},
     "runs": {"data", "methods", "system"},
     "features": {"data", "metrics", "system"},
-    "publishing": {"data", "drawing", "methods", "runs", "system"},
+    "publishing": {"data", "drawing", "features", "methods", "runs", "system"},
     "training": {"data", "methods", "runs", "system"},
     "evaluation": {"data", "drawing", "features", "methods", "metrics", "runs", "system"},
     "studies": {"data", "drawing", "evaluation", "features", "metrics", "publishing", "runs",

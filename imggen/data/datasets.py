@@ -8,7 +8,7 @@ import os
 import pickle
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,12 @@ def load(name: str, split: str = "train", root: Path | None = None) -> Images:
         raise UserError(f"Unknown split {split!r} of {name}: choose train, test or all.")
     if name == "folder":
         if root is None:
-            raise UserError("The dataset 'folder' needs its path: give it with --data.root DIR.")
-        return _folder_split(Path(root), split)
+            raise UserError(
+                "The dataset 'folder' needs its path: give it with --data.root DIR (or --root DIR)."
+            )
+        folder = Path(root).expanduser()
+        # What it is called, not where it lies on this machine.
+        return replace(_folder_split(folder, split), name=folder.resolve().name)
     if split == "all":
         return concatenate(load(name, "train", root), load(name, "test", root))
     return DATASETS[name](data_root(root), split)

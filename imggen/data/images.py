@@ -78,6 +78,13 @@ class Images:
         return hashlib.sha256(self.pixels.contiguous().numpy().data).hexdigest()
 
     @cached_property
+    def conditions_sha256(self) -> str | None:
+        """The same of labels and sources, None without either."""
+        parts = [part for part in (self.labels, self.sources) if part is not None]
+        content = b"".join(part.contiguous().numpy().tobytes() for part in parts)
+        return hashlib.sha256(content).hexdigest() if parts else None
+
+    @cached_property
     def hashes(self) -> list[bytes]:
         """A hash of each image's pixels, in order."""
         return pixel_hashes(self.blocks())

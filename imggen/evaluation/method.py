@@ -12,7 +12,7 @@ from imggen.data.images import Images, normalise
 from imggen.evaluation.catalogue import Entries, Entry, mean_entry
 from imggen.evaluation.evaluate import Result, evaluate, gather
 from imggen.methods import HasLikelihood
-from imggen.runs.conditions import refuse_other_classes
+from imggen.runs.conditions import refuse_other_test
 from imggen.runs.sampling import SEED, Trained, generated
 from imggen.system.seeds import derive_seed
 
@@ -31,9 +31,9 @@ def score(
     Of a conditional method classifiers are taught as well; one with a likelihood is also asked for
     that of the test images.
 
-    Raises: UserError for a method of other classes than the data have.
+    Raises: UserError for a test split of other classes or shapes.
     """
-    refuse_other_classes(trained.method.spec, test)
+    refuse_other_test(trained.method.spec, train, test)
     log(f"scoring {len(test)} samples of seed {SEED} against {test.name}:{test.split}")
     fake = generated(trained, len(test), SEED, slug, test.classes)
     teach = fake.labels is not None

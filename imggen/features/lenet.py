@@ -61,6 +61,12 @@ def load_recipe(weights: Path = LENET) -> Json:
     return json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
 
 
+def frozen_sha256(name: str) -> str | None:
+    """Hash of the weights of one of our own classifiers, None for any other name."""
+    recipes = (load_recipe(weights) for weights in (LENET, COLOUR))
+    return next((recipe["sha256"] for recipe in recipes if recipe["name"] == name), None)
+
+
 def load_frozen(network: Frozen, weights: Path) -> Frozen:
     """`network` with frozen weights, in evaluation mode.
 

@@ -17,6 +17,7 @@ from imggen.drawing import charts, grids
 from imggen.methods import Method, Reconstructs
 from imggen.runs.folder import RunDir
 from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents, walk
+from imggen.runs.settings import Manifest
 from imggen.system.files import write_bytes
 
 SAMPLES, COLUMNS = 128, 16
@@ -47,6 +48,8 @@ class Figure(NamedTuple):
     caption: str
     needed: Callable[[Shown], bool]
     drawn: Callable[[Shown], bytes]
+    of_training: bool = False
+    """Only a training can make it: it is kept when the others are drawn again."""
 
 
 def by_class(trained: Trained, rows: int, columns: int) -> tuple[int, Tensor | None]:
@@ -140,9 +143,17 @@ def manifold_png(shown: Shown) -> bytes:
     return grids.png(grids.image_grid(pixels, MANIFOLD, max(1, 42 // pixels.shape[2]), padding=0))
 
 
+def _has_ways_between(shown: Shown) -> bool:
+    """Whether latents have a direction and a length: vectors or images, not symbols."""
+    z = fixed_latents(shown.trained.method, 1, "walk")
+    return z.is_floating_point() and z.ndim > 1
+
+
 def _is_planar(shown: Shown) -> bool:
     method = shown.trained.method
-    return isinstance(method, Reconstructs) and fixed_latents(method, 1, "walk").shape[1:] == (2,)
+    if method.spec.classes or method.spec.source or not isinstance(method, Reconstructs):
+        return False
+    return fixed_latents(method, 1, "walk").shape[1:] == (2,)
 
 
 def _reconstructs(shown: Shown) -> bool:
@@ -153,16 +164,22 @@ FIGURES = (
     Figure("samples", "samples.png", "Random samples of seed 0, none left out.",
            lambda shown: True, samples_png),
     Figure("interpolation", "interpolation.gif", "Spherical walks between random latents.",
-           lambda shown: True, interpolation_gif),
+           _has_ways_between, interpolation_gif),
     Figure("training", "training.gif", "The same latents through training.",
-           lambda shown: len(_frames(shown)) > 1, training_gif),
+           lambda shown: len(_frames(shown)) > 1, training_gif, of_training=True),
     Figure("curves", "curves.svg", "Training statistics against images seen.",
-           lambda shown: len(_rows(shown)) > 1, curves_svg),
+           lambda shown: len(_rows(shown)) > 1, curves_svg, of_training=True),
     Figure("reconstructions", "reconstructions.png",
-           "Test digits, and below each its reconstruction.", _reconstructs, reconstructions_png),
+           "Test images, and below each its reconstruction.", _reconstructs, reconstructions_png),
     Figure("manifold", "manifold.png", "The two latent dimensions, at the quantiles of the prior.",
            _is_planar, manifold_png),
 )  # fmt: skip
+
+
+def kept(folder: Path, manifest: Manifest) -> dict[str, bytes]:
+    """The published figures that only the training could make, by file name."""
+    files = [figure.file for figure in FIGURES if figure.of_training]
+    return {file: (folder / file).read_bytes() for file in files if file in manifest["files"]}
 
 
 def drawn(shown: Shown) -> dict[str, bytes]:

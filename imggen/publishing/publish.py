@@ -7,7 +7,7 @@ from pathlib import Path
 
 from imggen.runs.settings import Manifest
 from imggen.system.errors import UserError
-from imggen.system.files import sha256_file, write_bytes, write_json
+from imggen.system.files import read_json, sha256_file, write_bytes, write_json
 
 
 def publish(
@@ -15,7 +15,8 @@ def publish(
 ) -> None:
     """Writes figures, weights and metrics.json, and last the manifest with the hash of each file.
 
-    Files of the folder that are not among them are kept and stay in the manifest.
+    Files that the manifest before named and that are not made any more are removed. Files that it
+    did not name are somebody else's: they stay, and no manifest vouches for them.
 
     Raises: UserError when the folder is not writable or the disk is full.
     """
@@ -25,8 +26,17 @@ def publish(
             write_bytes(folder / name, content)
         if metrics is not None:
             write_json(folder / "metrics.json", metrics)
-        names = sorted(p.name for p in folder.iterdir() if p.name != "manifest.json")
-        hashes = {name: sha256_file(folder / name) for name in names if not name.startswith(".")}
+        made = sorted({*files, *(["metrics.json"] if metrics is not None else [])})
+        for name in _named_before(folder) - {*made}:
+            (folder / name).unlink(missing_ok=True)
+        hashes = {name: sha256_file(folder / name) for name in made}
         write_json(folder / "manifest.json", {**manifest, "files": hashes})
     except OSError as error:
         raise UserError(f"Can't publish to {folder} ({error.strerror}).") from error
+
+
+def _named_before(folder: Path) -> set[str]:
+    """The files of the folder that its manifest names."""
+    manifest = folder / "manifest.json"
+    named = read_json(manifest).get("files", {}) if manifest.exists() else {}
+    return {name for name in named if Path(name).name == name}

@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
+from imggen.features.lenet import frozen_sha256
 from imggen.publishing.study import Study
 from imggen.runs.places import assets, repository
 from imggen.runs.provenance import SCORING, source_hash
@@ -76,10 +77,15 @@ def check(experiment: Study, folder: Path) -> Json:
             f"the training loop's arithmetic changed (version {manifest.get('loop')} to "
             f"{experiment.loop})"
         )
+    measured = manifest
     if (folder / "metrics.json").exists():
-        protocol = read_json(folder / "metrics.json")["protocol"]
-        if protocol.get("code") != source_hash(*SCORING):
+        measured = read_json(folder / "metrics.json")
+        if measured["protocol"].get("code") != source_hash(*SCORING):
             reasons.append("the code of the metrics changed: --from-published scores again")
+    features = measured.get("features", {"name": ""})
+    frozen = frozen_sha256(features["name"])
+    if frozen is not None and features["sha256"] != frozen:
+        reasons.append(f"the weights of our classifier {features['name']} changed: score again")
     reasons += damages(folder, manifest)
     return {"slug": experiment.slug, "state": "stale" if reasons else "fresh", "reasons": reasons}
 

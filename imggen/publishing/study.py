@@ -69,11 +69,19 @@ def target_folder(study: Study, options: StudyOptions, config: Json) -> Path:
     return assets(options.docs_dir or default) / study.slug
 
 
-def published_folder(study: Study, options: StudyOptions) -> Path:
-    """The folder of what is published already.
+def published_folder(study: Study, options: StudyOptions, config: Json) -> Path:
+    """The folder of what is published already, to be drawn again.
 
-    Raises: UserError when nothing is.
+    Raises: UserError when nothing is, or for options that have no say there.
     """
+    if not options.publish:
+        raise UserError("--from-published publishes what it draws: leave --no-publish out.")
+    asked, record = inputs(as_json(config)), inputs(as_json(study.config()))
+    parts = [part for part in record if part != "sampler" and asked[part] != record[part]]
+    if parts:
+        raise UserError(
+            f"--from-published takes what was trained as it is: leave {' and '.join(parts)} alone."
+        )
     folder = assets(options.docs_dir) / study.slug
     if not (folder / "manifest.json").exists():
         raise UserError(f"{study.slug} is not published in {folder}: run it without this flag.")
@@ -105,6 +113,7 @@ def about(images: Images) -> Json:
         "name": images.name,
         "split": images.split,
         "sha256": images.sha256,
+        "conditions_sha256": images.conditions_sha256,
         "images": len(images),
         "classes": list(images.classes),
         "label_counts": list(label_counts(images)),

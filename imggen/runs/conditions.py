@@ -35,6 +35,22 @@ def refuse_other_classes(spec: Spec, images: Images) -> None:
         )
 
 
+def refuse_other_test(spec: Spec, train: Images, test: Images) -> None:
+    """Raises UserError when what is trained on `train` can't be compared with `test`."""
+    refuse_other_classes(spec, test)
+    if train.shape != test.shape:
+        raise UserError(
+            f"The images of {train.name}:{train.split} are {train.shape} (channels, height, width) "
+            f"and those of {test.name}:{test.split} {test.shape}: give both the same size."
+        )
+    if spec.classes and train.classes != test.classes:
+        raise UserError(
+            f"The classes of {train.name}:{train.split} are {', '.join(train.classes)}, those of "
+            f"{test.name}:{test.split} {', '.join(test.classes)}: both need the same ones (of a "
+            "folder: sub-folders of the same names)."
+        )
+
+
 def conditions_of(images: Images, spec: Spec) -> Tensor | None:
     """Labels (N,) or source images (N, C, H, W) uint8 that a method with this spec is given."""
     if spec.source is not None:

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents
+from imggen.system.device import device_name
 
 COUNTED, TIMED = 16, 256
 """Images that are drawn to count passes and operations, and to take the time."""
 
 
-def sampling_cost(trained: Trained) -> dict[str, float]:
+def sampling_cost(trained: Trained) -> dict[str, float | str]:
     """Network passes, FLOPs (two for a multiplication with addition) and ms of one image.
 
     A pass is a call of one of the method's own networks with one image; of several networks the
@@ -34,6 +35,7 @@ def sampling_cost(trained: Trained) -> dict[str, float]:
         "network_passes": passes.most() / COUNTED,
         "flops_per_image": flops.get_total_flops() / COUNTED,
         "ms_per_image": round(1000 * seconds / TIMED, 4),
+        "device": device_name(next(trained.method.parameters()).device),
     }
 
 

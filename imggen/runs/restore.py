@@ -91,7 +91,13 @@ def with_sampler(trained: Trained, options: Sequence[str]) -> Trained:
             raise UserError(f"--sampler {option}: write NAME=VALUE with one of {', '.join(names)}.")
         flags += [f"--{name}", value]
     try:
-        chosen = tyro.cli(type(sampler), default=sampler, args=flags, console_outputs=False)
+        chosen = tyro.cli(
+            type(sampler),
+            default=sampler,
+            args=flags,
+            console_outputs=False,
+            config=(tyro.conf.FlagConversionOff,),
+        )
     except (SystemExit, ValueError) as error:
         defaults = ", ".join(f"{name}={getattr(sampler, name)}" for name in names)
         raise UserError(
@@ -120,7 +126,7 @@ def sample_images(
     trained, manifest = load(find(run, docs))
     trained = with_sampler(trained, sampler)
     if trained.method.spec.source is not None:
-        test = load_images(manifest["dataset"]["name"], "test", root)
+        test = load_images(manifest["config"]["data"]["name"], "test", root)
         trained = dataclasses.replace(trained, sources=test.sources)
     classes = tuple(manifest["dataset"]["classes"])
     return generated(trained, n, seed, manifest["slug"], classes, label)

@@ -45,10 +45,13 @@ def draw(trained: Trained, z: Tensor, y: Tensor | None = None, seed: int = SEED)
     Raises: UserError when the method can't draw in this way.
     """
     device = next(trained.method.parameters()).device
-    conditions = [None] * len(z) if y is None else list(y.split(BLOCK))
+    parts = z.split(BLOCK)
+    conditions = [None] * len(parts) if y is None else y.split(BLOCK)
+    if y is not None and len(y) != len(z):
+        raise UserError(f"{len(z)} latents and {len(y)} conditions: give one for each.")
     made = []
     with torch.random.fork_rng(devices=[]):
-        for number, (part, condition) in enumerate(zip(z.split(BLOCK), conditions, strict=False)):
+        for number, (part, condition) in enumerate(zip(parts, conditions, strict=True)):
             torch.manual_seed(derive_seed("sampling noise", seed, number))
             condition = None if condition is None else condition.to(device)
             try:

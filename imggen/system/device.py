@@ -8,16 +8,17 @@ from pathlib import Path
 
 import torch
 
+from imggen.system.distributed import World
 from imggen.system.errors import UserError
 
 # Parameters of glibc's mallopt (malloc.h).
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
-def choose_device(name: str) -> torch.device:
-    """The torch device that `name` means.
+def choose_device(name: str, world: World | None = None) -> torch.device:
+    """The torch device that `name` means; of several processes each has a GPU of its own.
 
-    Raises: UserError for an unknown name, or CUDA where there is none.
+    Raises: UserError for an unknown name, CUDA where there is none, or too few GPUs.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -27,6 +28,13 @@ def choose_device(name: str) -> torch.device:
         raise UserError(f"Unknown device {name!r}: use auto, cpu or cuda.") from error
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if world is not None and world.size > 1:
+            device = torch.device("cuda", world.local_rank)
+            if 0 < count <= world.local_rank:
+                raise UserError(
+                    f"Process {world.local_rank} of this machine has no GPU: torch sees {count}. "
+                    "Start as many processes as there are GPUs."
+                )
         if (device.index or 0) >= count:
             raise UserError(
                 f"--train.device {name} was asked for, but torch sees {count} CUDA devices here: "

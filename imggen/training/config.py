@@ -43,6 +43,8 @@ class TrainConfig:
             if getattr(self, name) < 1:
                 flag = "--train." + name.replace("_", "-")
                 raise UserError(f"{flag} is {getattr(self, name)}: give a whole number from 1 up.")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise UserError(f"--train.clip-norm is {self.clip_norm}: give a number above 0.")
         for name in ("ema_halflife_images", "ema_rampup", "checkpoint_seconds", "frames", "seed"):
             if not 0 <= getattr(self, name) < float("inf"):
                 flag = "--train." + name.replace("_", "-")

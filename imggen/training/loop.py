@@ -50,15 +50,19 @@ class Trainer:
         config: TrainConfig,
         run: RunDir,
         identity: Json,
+        facts: Json | None = None,
     ) -> None:
-        """`identity` is what a checkpoint must agree with: method, data, and the like."""
+        """`identity` is what a checkpoint must agree with: method, data, and the like.
+
+        `facts` are kept beside it: what a manifest tells of the code and machine of the training.
+        """
         config.check()
         self.config, self.run, self.identity = config, run, identity
         keep_freed_memory()
-        self.device = choose_device(config.device)
+        self.device = choose_device(config.device, distributed.read_environment())
         self.world = distributed.connect(self.device)
-        if self.device.type == "cuda" and self.world.size > 1:
-            self.device = torch.device("cuda", self.world.local_rank)
+        machine = {"device": device_name(self.device), "world_size": self.world.size}
+        self.facts: Json = {**(facts or {}), **machine}
         if config.batch_size % self.world.size:
             raise UserError(
                 f"--train.batch-size {config.batch_size} does not divide by {self.world.size} "
@@ -142,6 +146,7 @@ class Trainer:
         return {
             "step": self.step,
             "identity": self.identity,
+            "facts": self.facts,
             "method": self.method.state_dict(),
             "ema": self.ema.state_dict(),
             "optimizers": {name: o.state_dict() for name, o in self.method.optimizers.items()},
@@ -165,6 +170,7 @@ class Trainer:
             self.window = {k: v.to(self.device) for k, v in state["window"].items()}
             self.window_steps = state["window_steps"]
             self.step, self.wall_seconds = state["step"], state["wall_seconds"]
+            self.take_facts(state.get("facts", self.facts))
             if self.step > self.config.steps:
                 raise UserError(
                     f"{self.run.path} has already been trained for {self.step} steps: ask for at "
@@ -172,6 +178,16 @@ class Trainer:
                 )
         if self.world.is_main:
             self.run.rewind(self.step)
+
+    def take_facts(self, before: Json) -> None:
+        """Where nothing is left to train, what was told of the training stays as it was."""
+        if self.step == self.config.steps:
+            self.facts = before
+        elif before["device"] != self.facts["device"] and self.world.is_main:
+            self.run.log(
+                f"so far trained on {before['device']}, from here on {self.facts['device']}: it "
+                "will not end with the bits that either would have ended with alone"
+            )
 
     # -- the loop -------------------------------------------------------------------------------
 
@@ -217,7 +233,10 @@ class Trainer:
             if self.step % self.config.log_steps == 0 or last:
                 self.wall_seconds = wall_before + time.monotonic() - started
                 self.log(progress)
-            if self.step % SYNC_STEPS and not last:
+            if self.step % SYNC_STEPS == 0:
+                # Batch-norm statistics drift apart between ranks.
+                distributed.broadcast(self.method.buffers(), self.world)
+            elif not last:
                 continue
             due = time.monotonic() - saved >= self.config.checkpoint_seconds
             stop, due, broken = distributed.any_rank(
@@ -227,8 +246,6 @@ class Trainer:
                 raise self.not_finite()
             if stop or due or last:
                 self.wall_seconds = wall_before + time.monotonic() - started
-                # Batch-norm statistics drift apart between ranks.
-                distributed.broadcast(self.method.buffers(), self.world)
                 if self.world.is_main:
                     writer.save(self.state())
                 saved = time.monotonic()

@@ -199,7 +199,7 @@ def test_bad_arrays_are_refused(tmp_path):
     refused(lambda: files.read_images(tmp_path / "text.txt"), "no folder, .npy or .npz")
 
 
-def test_a_folder_without_splits_holds_some_images_out(tmp_path):
+def test_a_folder_without_splits_holds_some_images_out(tmp_path, monkeypatch):
     from PIL import Image
 
     generator = np.random.default_rng(0)
@@ -207,6 +207,10 @@ def test_a_folder_without_splits_holds_some_images_out(tmp_path):
         pixels = generator.integers(0, 256, (8, 8), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{i}.png")
     train, test = (datasets.load("folder", split, tmp_path) for split in ("train", "test"))
+    monkeypatch.chdir(tmp_path.parent)
+    relative = datasets.load("folder", "train", Path(tmp_path.name))
+    assert relative.name == train.name == tmp_path.name, "called the same however it is named"
+    assert relative.sha256 == train.sha256
     assert len(train) + len(test) == 200 and 8 <= len(test) <= 40
     seen = {row.numpy().tobytes() for row in train.pixels}
     assert not any(row.numpy().tobytes() in seen for row in test.pixels)

@@ -36,6 +36,8 @@ class Sampler:
     """Network passes."""
     jitter: float = 0.0
     """Standard deviation of fresh noise after each step."""
+    clip: bool = True
+    """Whether pixels are kept in [-1, 1]."""
 
 
 class Denoiser(nn.Module):
@@ -66,7 +68,7 @@ class Denoiser(nn.Module):
             raise ValueError(f"a sampler of {s.steps} steps draws nothing")
         for _ in range(s.steps):
             z = z - self.net(z) / s.steps + s.jitter * torch.randn_like(z)
-        return z.clamp(-1, 1)
+        return z.clamp(-1, 1) if s.clip else z
 
     def published_state(self) -> dict[str, Tensor]:
         return self.state_dict()

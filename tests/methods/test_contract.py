@@ -270,6 +270,8 @@ def test_images_to_start_from_decide_what_is_drawn(name):
         generate(Trained(method), 4, seed=0)
     with pytest.raises(UserError, match="an image to start from is missing"):
         draw(trained, z)
+    with pytest.raises(UserError, match="4 latents and 3 conditions"):
+        draw(trained, z, y[:3])
 
 
 def test_a_sampler_of_several_steps_costs_what_it_says():
@@ -287,6 +289,7 @@ def test_sampler_options_are_parsed_by_name():
     trained = trained_on_digits(method, sampler())
     assert with_sampler(trained, ["steps=5"]).sampler == sampler(steps=5)
     assert with_sampler(trained, []).sampler == sampler()
+    assert with_sampler(trained, ["clip=False"]).sampler == sampler(clip=False)
     for option in ("stepz=5", "steps", "steps=", "steps=many", "5"):
         with pytest.raises(UserError, match=r"--sampler .*steps"):
             with_sampler(trained, [option])
@@ -311,7 +314,7 @@ def test_the_sampler_of_record_and_another_one_are_in_the_manifest(tmp_path):
         published = assets(folder) / "denoiser"
         trained, manifest = load(published)
         assert trained.sampler == module.Sampler(steps=steps)
-        assert manifest["config"]["sampler"] == {"steps": steps, "jitter": 0.0}
+        assert manifest["config"]["sampler"] == {"steps": steps, "jitter": 0.0, "clip": True}
         assert manifest["sampling"]["network_passes"] == steps
     # One training, drawn in two ways.
     weights = [(assets(tmp_path / name) / "denoiser" / "weights.safetensors").read_bytes()

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from imggen.system.device import choose_device
+from imggen.system.distributed import World
 from imggen.system.errors import UserError
 
 
@@ -20,6 +21,14 @@ def test_cuda_without_cuda_is_refused():
         choose_device("cuda")
     with pytest.raises(UserError, match="Unknown device"):
         choose_device("warp drive")
+
+
+def test_each_process_needs_a_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda", World(1, 3, 1)) == torch.device("cuda:1")
+    with pytest.raises(UserError, match="Start as many processes as there are GPUs"):
+        choose_device("auto", World(2, 3, 2))
 
 
 PAGE_FAULTS = """

@@ -263,7 +263,8 @@ def test_a_real_full_disk_is_one_sentence_and_keeps_the_old_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("steps", 0), ("steps", -3), ("batch_size", 0), ("frames", -1)]
+    ("field", "value"),
+    [("steps", 0), ("steps", -3), ("batch_size", 0), ("frames", -1), ("clip_norm", 0.0)],
 )
 def test_senseless_settings_are_refused(tmp_path, field, value):
     with pytest.raises(UserError, match=r"--train\." + field.replace("_", "-")):

@@ -15,6 +15,7 @@ import tyro
 
 from imggen.data import datasets
 from imggen.data.datasets import DataConfig
+from imggen.data.images import Images
 from imggen.drawing import grids
 from imggen.features.extractors import lenet_extractor
 from imggen.publishing.publish import publish
@@ -28,7 +29,7 @@ from imggen.publishing.study import (
 from imggen.runs.manifest import git_state
 from imggen.runs.settings import as_json
 from imggen.studies.audit import charts, checks
-from imggen.studies.audit.ladders import Config, Ladder, ladders
+from imggen.studies.audit.ladders import Config, ladders
 from imggen.studies.audit.verdicts import examine, judge
 from imggen.system.command import run_command
 from imggen.system.device import device_name
@@ -39,11 +40,11 @@ SHOWN = 12
 """The image that stands for all in the picture of the damage."""
 
 
-def picture(made: list[Ladder], columns: int = 6) -> bytes:
+def picture(train: Images, config: Config, columns: int = 6) -> bytes:
     """PNG: one image on each rung of blur, noise and JPEG, a row a ladder."""
     rows = [
         torch.stack([pixels[SHOWN] for pixels, _ in ladder.sets[:columns]])
-        for ladder in made
+        for ladder in ladders(train, config)
         if ladder.name in ("blur", "noise", "jpeg")
     ]
     return grids.png(grids.image_grid(torch.cat(rows), columns, scale=3))
@@ -96,19 +97,19 @@ class Audit:
     def run(self, options: Options) -> None:
         """Climbs all ladders, makes the checks, and publishes."""
         if options.from_published:
-            self.redraw(published_folder(self, options))
+            config = {**self.config(), "method": as_json(options.config)}
+            self.redraw(published_folder(self, options, config))
             return
         started, code = time.monotonic(), git_state()  # as it is now, not when all is done
         if options.data.name != "mnist":
             raise UserError(f"The audit is made of mnist, not of {options.data.name}.")
         train, test = (datasets.load("mnist", s, options.data.root) for s in ("train", "test"))
         extractor = lenet_extractor()
-        made = list(ladders(train, options.config))
-        results = examine(made, train, test, options.config, extractor)
+        results = examine(train, test, options.config, extractor)
         judged = [judge(check, options.config.seed) for check in checks.CHECKS]
         files = {
             **drawn(results),
-            "damage.png": picture(made),
+            "damage.png": picture(train, options.config),
             "audit.json": json_bytes({"ladders": results, "checks": judged}),
         }
         if not options.publish:
@@ -128,5 +129,6 @@ class Audit:
     def redraw(self, folder: Path) -> None:
         """The charts of the published numbers, drawn again."""
         found, manifest = (read_json(folder / name) for name in ("audit.json", "manifest.json"))
-        publish(folder, drawn(found["ladders"]), None, manifest)
+        kept = {name: (folder / name).read_bytes() for name in ("audit.json", "damage.png")}
+        publish(folder, kept | drawn(found["ladders"]), None, manifest)
         print(f"drawn again in {folder}")

@@ -16,7 +16,7 @@ from imggen.features.sets import Features
 from imggen.metrics import accuracy
 from imggen.metrics.certainty.estimate import Estimate, compare, share_of
 from imggen.studies.audit import checks
-from imggen.studies.audit.ladders import Config, Ladder
+from imggen.studies.audit.ladders import Config, Ladder, ladders
 from imggen.system.files import Json
 
 CERTAIN = 0.01
@@ -122,9 +122,7 @@ def unequal(train: Images, test: Images, config: Config, extractor: Extractor) -
     )
 
 
-def examine(
-    made: list[Ladder], train: Images, test: Images, config: Config, extractor: Extractor
-) -> Json:
+def examine(train: Images, test: Images, config: Config, extractor: Extractor) -> Json:
     """Every ladder by name, climbed with all metrics."""
     held_out = extract(extractor, test, config.n, config.seed, "reference")
     seen = train.subset(slice(0, config.training))
@@ -132,7 +130,7 @@ def examine(
     index = choose(test.hashes, config.n, config.seed)  # those of held_out
     school = School(test.subset(index), config.seed)
     results: Json = {}
-    for ladder in made:
+    for ladder in ladders(train, config):
         print(f"ladder: {ladder.title}", flush=True)
         results[ladder.name] = climb(ladder, held_out, known, extractor, school, config.seed)
     print("ladder: sample counts", flush=True)
