@@ -5,13 +5,13 @@ from imggen.experiment import Experiment
 from imggen.methods.dcgan import DCGAN, Config
 from imggen.training.config import TrainConfig
 
-STEPS = 24_000
+STEPS = 30_000
 
 experiment = Experiment(
     slug="dcgan-mnist",
     title="DCGAN on MNIST",
     method=DCGAN,
-    settings=Config(lr_G=5e-4, lr_steps=STEPS),
+    settings=Config(lr_G=1e-3, lr_D=1e-4, lr_steps=STEPS),
     data=DataConfig(name="mnist"),
     train=TrainConfig(steps=STEPS, batch_size=64, precision="bf16", ema_halflife_images=100_000),
 )
