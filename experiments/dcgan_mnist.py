@@ -11,7 +11,7 @@ experiment = Experiment(
     slug="dcgan-mnist",
     title="DCGAN on MNIST",
     method=DCGAN,
-    settings=Config(lr_G=1e-3, lr_D=1e-4, lr_steps=STEPS),
+    settings=Config(lr_G=1e-3, lr_steps=STEPS),
     data=DataConfig(name="mnist"),
     train=TrainConfig(steps=STEPS, batch_size=64, precision="bf16", ema_halflife_images=100_000),
 )
