@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-import numpy as np
-
 from imggen.data.images import choose
 from imggen.evaluation.by_images import by_images, refuse_unlabelled
 from imggen.evaluation.catalogue import Entries, Found, entries
@@ -22,7 +20,7 @@ from imggen.evaluation.measure import (
     search_training,
 )
 from imggen.features.extract import choose_extractor, extract
-from imggen.features.extractors import Description, Extractor
+from imggen.features.extractors import PIXELS, Description, Extractor
 from imggen.features.sets import AnySet, Features, Source, refuse_unlike
 from imggen.metrics.certainty.estimate import REPLICATES
 from imggen.metrics.certainty.halves import CUTS
@@ -141,7 +139,7 @@ def evaluate(sets: Sets, utility: bool = False) -> Result:
         "fake": fake.source,
         "features": described(sets),
         "protocol": protocol(sets.n, sets.seed),
-        "warnings": warnings_for(sets) + twins(real, fake),
+        "warnings": warnings_for(sets) + shared_images(sets),
     }
     if train is not None and near is not None:
         part = train.subset(choose(train.hashes, sets.n, sets.seed, among_sorted=True).numpy())
@@ -199,14 +197,24 @@ def described(sets: Sets) -> Description:
     return {"name": "given", "dim": sets.real.values.shape[1]}
 
 
-def twins(real: Features, fake: Features) -> list[str]:
-    """A warning of generated samples that are real ones: the metrics assume independent sets."""
-    if real.images is None or fake.images is None:
-        same = int(np.array_equal(real.values, fake.values)) * len(fake)
-    else:
-        same = len(set(real.hashes) & set(fake.hashes))
-    what = f"{same} of the {len(fake)} generated samples are also among the real ones"
-    return [f"{what}: intervals and distances assume that the sets are independent."] * bool(same)
+def shared_images(sets: Sets) -> list[str]:
+    """Warnings of sets that share samples with the real one: metrics assume independent ones."""
+    among = "are also among the real ones"
+    consequences = {
+        f"generated samples {among}": "intervals and distances assume that the sets are "
+        "independent",
+        f"samples of the second generator {among}": "a set that holds the answers wins any "
+        "comparison",
+        f"training images {among}": "the floor is too low, and copies can't be told; give as REAL "
+        "images that the generator has not seen",
+    }
+    others = (sets.fake, sets.against, sets.train)
+    found = []
+    for (what, then), other in zip(consequences.items(), others, strict=True):
+        same = 0 if other is None else len(set(sets.real.hashes) & set(other.hashes))
+        if other is not None and same:
+            found.append(f"{same} of the {len(other)} {what}: {then}.")
+    return found
 
 
 def protocol(n: int, seed: int) -> dict[str, str | int]:
@@ -251,6 +259,11 @@ def about_features(sets: Sets) -> list[str]:
     if extractor is None or real.images is None or fake.images is None:
         return []
     warnings = []
+    if extractor.name == "pixels" and max(real.images.shape[1:]) > PIXELS:
+        warnings.append(
+            f"Raw pixels are compared at {PIXELS}x{PIXELS} at most, not at the size of these "
+            "images: no finer detail is seen. A network sees more: --features inception."
+        )
     if real.images.shape != fake.images.shape:
         warnings.append(
             f"Real images are {real.images.shape} and generated ones {fake.images.shape}; both "

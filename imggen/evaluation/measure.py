@@ -28,6 +28,9 @@ from imggen.system.errors import UserError
 K_MANIFOLD, K_BALLS = 3, 5
 """Neighbours: of precision and recall; of density, coverage and what clips them."""
 
+MOST_COVARIANCES = 4096
+"""Of more dimensions no covariance is taken: (d, d) values, and a time of d^3."""
+
 
 def measure(real: Features, fake: Features) -> Found:
     """Every metric that needs real and generated samples.
@@ -36,7 +39,7 @@ def measure(real: Features, fake: Features) -> Found:
     """
     x, y = real.values, fake.values
     try:
-        found: Found = {"frechet_distance": frechet.estimate(x, y), "kid": kid.estimate(x, y)}
+        found: Found = {"frechet_distance": _frechet(x, y), "kid": kid.estimate(x, y)}
         found |= _by_neighbours(x, y)
     except ValueError as error:
         raise UserError(str(error)) from error
@@ -66,8 +69,16 @@ def _by_neighbours(real: Array, fake: Array) -> Found:
     return {name: found[name] for name in names}
 
 
+def _frechet(real: Array, fake: Array) -> Estimate | str:
+    dim = real.shape[1]
+    if dim > MOST_COVARIANCES:
+        return f"Covariances of {dim} dimensions would take too long; {MOST_COVARIANCES} are most."
+    return frechet.estimate(real, fake)
+
+
 def _frechet_infinity(real: Array, fake: Array, finite: Estimate | str) -> Estimate:
-    assert isinstance(finite, Estimate)
+    if not isinstance(finite, Estimate):
+        raise ValueError(finite)
     return Estimate(frechet.frechet_infinity(real, fake), finite.real, finite.fake)
 
 

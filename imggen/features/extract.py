@@ -16,8 +16,8 @@ import torch
 from tqdm import tqdm
 
 from imggen.data.images import ImageSet, choose
-from imggen.features import extractors
-from imggen.features.extractors import INCEPTION_FILE, Extractor
+from imggen.features import extractors, fidelity
+from imggen.features.extractors import Extractor
 from imggen.features.sets import AnySet, Features
 from imggen.system.errors import UserError
 from imggen.system.files import write_bytes
@@ -33,7 +33,7 @@ def choose_extractor(name: str, real: ImageSet, weights: Path | None = None) -> 
 
     Raises: UserError for an unknown name, missing weights, or weights that nothing reads.
     """
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_FILE
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / fidelity.INCEPTION_FILE
     if name == "auto" and weights is None and real.shape == (1, 28, 28):
         name = "lenet"
     elif name == "auto":
@@ -49,16 +49,16 @@ def choose_extractor(name: str, real: ImageSet, weights: Path | None = None) -> 
         if name == "pixels":
             return extractors.pixels_extractor(real.shape)
         if name == "inception" or Path(name).suffix in (".pt", ".pth"):
-            return extractors.inception_extractor(Path(name) if "." in name else weights)
-        if name in extractors.fidelity_names():
-            if weights is None and not extractors.from_hub(name):
+            return fidelity.inception_extractor(Path(name) if "." in name else weights)
+        if name in fidelity.names():
+            if weights is None and not fidelity.from_hub(name):
                 raise UserError(f"--features {name} needs its weights file: name it by --weights.")
-            return extractors.fidelity_extractor(name, weights)
+            return fidelity.extractor(name, weights)
     except ValueError as error:
         raise UserError(str(error)) from error
     raise UserError(
         f"Unknown features {name!r}: choose lenet, colour, inception, pixels, a file of Inception "
-        f"weights (.pth), or with --weights one of {', '.join(extractors.fidelity_names())}."
+        f"weights (.pth), or with --weights one of {', '.join(fidelity.names())}."
     )
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from imggen.features import colournet, lenet
@@ -19,12 +16,9 @@ from imggen.features.lenet import load_frozen, load_lenet, load_recipe
 from imggen.metrics.arrays import Array
 from imggen.system.files import Json
 
-INCEPTION_FILE = "weights-inception-2015-12-05-6726825d.pth"
-FIDELITY_NOTES = {
-    "inception-v3-compat": "299x299 (bilinear as in TensorFlow 1)",
-    "vgg16": "224x224 (bilinear as in TensorFlow 1)",
-}
-"""What torch-fidelity does to images before these networks."""
+PIXELS = 32
+"""Raw pixels are compared at this height and width at most: more say little more, and their
+covariances would take minutes and gigabytes."""
 
 
 class Description(TypedDict):
@@ -87,9 +81,20 @@ def extract(
 
 
 def pixels_extractor(shape: tuple[int, int, int]) -> Extractor:
-    """Raw pixels in [0, 1]: no network, but also no idea of what an image shows."""
-    dim = int(np.prod(shape))
-    return Extractor("pixels", dim, None, "divided by 255", lambda x: (x.flatten(1) / 255, None))
+    """Raw pixels in [0, 1]: no network, but also no idea of what an image shows.
+
+    Images above 32x32 are made smaller first.
+    """
+    channels, *size = shape
+    scale = min(1.0, PIXELS / max(size))
+    height, width = (max(1, round(side * scale)) for side in size)
+    smaller = "" if scale == 1 else f"{width}x{height} (bilinear with antialiasing), "
+
+    def run(x: Tensor) -> tuple[Tensor, None]:
+        x = x if scale == 1 else transforms.resize(x, [height, width], antialias=True)
+        return x.flatten(1) / 255, None
+
+    return Extractor("pixels", channels * height * width, None, f"{smaller}divided by 255", run)
 
 
 def lenet_extractor() -> Extractor:
@@ -143,99 +148,3 @@ def _frozen(
             f"trained on {recipe['trained_on']} by {recipe['command']}"
         ),
     )
-
-
-def inception_extractor(weights: Path | None = None) -> Extractor:
-    """The 2048 pooled features of TensorFlow's Inception-v3 of 2015, through torch-fidelity.
-
-    Raises: ValueError when its weights file is not there, not readable, or not the one that its
-    name says.
-    """
-    path = weights or Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_FILE
-    if not path.is_file():
-        raise ValueError(
-            f"Inception's weights are not in {path}: download {INCEPTION_FILE} from "
-            "torch-fidelity's releases and name it with --weights, or use --features lenet or "
-            "pixels."
-        )
-    return fidelity_extractor("inception-v3-compat", path)
-
-
-def fidelity_names() -> tuple[str, ...]:
-    """The networks that torch-fidelity knows."""
-    import torch_fidelity.metrics  # noqa: F401  (registers them)
-    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
-
-    return tuple(FEATURE_EXTRACTORS_REGISTRY)
-
-
-def from_hub(name: str) -> bool:
-    """Whether torch-fidelity takes this network from torch.hub, where it does not read files."""
-    return name.startswith("dinov2")
-
-
-def fidelity_extractor(name: str, weights: Path | None) -> Extractor:
-    """A network of torch-fidelity with weights from a file, which that package unpickles.
-
-    DINOv2 has no file: it comes from torch.hub, so once from the internet, then from its cache.
-
-    Raises: ValueError when the file does not hold that network's weights, when its name carries the
-    beginning of a SHA-256 that is not its own (weights-...-6726825d.pth), or without torch.hub.
-    """
-    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
-
-    if from_hub(name) and weights is not None:
-        raise ValueError(f"{name} comes from torch.hub, not from a file: leave {weights} out.")
-    digest = None if weights is None else _checked_sha256(name, weights)
-    kind = FEATURE_EXTRACTORS_REGISTRY[name]
-    layers = [kind.get_default_feature_layer_for_metric("fid")]
-    if name == "inception-v3-compat":
-        layers.append("logits_unbiased")
-    path = None if weights is None else str(weights)
-    try:
-        network = kind(name, layers, feature_extractor_weights_path=path).eval()
-        probe = network(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
-    except Exception as error:  # torch.load, load_state_dict and torch.hub raise many kinds
-        reason = str(error).strip().split("\n")[0]
-        raise ValueError(
-            f"torch.hub could not give {name} ({reason}): it must be downloaded once."
-            if weights is None
-            else f"{weights} holds no {name} weights of torch-fidelity ({reason})."
-        ) from error
-
-    def run(x: Tensor) -> tuple[Tensor, Tensor | None]:
-        found = network(x.expand(-1, 3, -1, -1).contiguous())
-        return found[0].float(), found[1].float() if len(found) > 1 else None
-
-    return Extractor(
-        name="inception" if name == "inception-v3-compat" else name,
-        dim=probe[0].shape[1],
-        sha256=digest or _state_sha256(network),
-        preparation=f"grey repeated to RGB, {FIDELITY_NOTES.get(name, 'resized by the network')}",
-        run=run,
-        classes=probe[1].shape[1] if len(probe) > 1 else None,
-        details=f"{name} through torch-fidelity",
-    )
-
-
-def _checked_sha256(name: str, weights: Path) -> str:
-    if not weights.is_file():
-        raise ValueError(f"{weights} does not exist: name the file of {name}'s weights.")
-    with open(weights, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    promised = re.search(r"-([0-9a-f]{8})\.pth$", weights.name)
-    if promised and not digest.startswith(promised[1]):
-        raise ValueError(
-            f"{weights} is damaged: its SHA-256 begins with {digest[:8]}, its name promises "
-            f"{promised[1]}: download it again."
-        )
-    return digest
-
-
-def _state_sha256(network: nn.Module) -> str:
-    """SHA-256 over the names and values of a network's weights."""
-    digest = hashlib.sha256()
-    for key, value in network.state_dict().items():
-        digest.update(key.encode())
-        digest.update(value.contiguous().numpy().data)
-    return digest.hexdigest()

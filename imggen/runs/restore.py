@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import tyro
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
 
+from imggen import methods
 from imggen.data.datasets import load as load_images
 from imggen.data.images import Images
 from imggen.methods import Method, Spec
@@ -24,12 +29,28 @@ from imggen.system.files import read_json, sha256_file
 
 def build(manifest: Manifest) -> Method:
     """The method that a manifest describes, with fresh weights."""
-    module_name, class_name = manifest["method"].split(":")
-    module = importlib.import_module(module_name)
+    module, kind = paper(manifest)
     shape, classes, source = (manifest["spec"][key] for key in Spec._fields)
     spec = Spec(tuple(shape), classes, source and tuple(source))
-    method: Method = getattr(module, class_name)(settings(module.Config, manifest), spec)
+    method: Method = kind(settings(module.Config, manifest), spec)
     return method
+
+
+def paper(manifest: Manifest) -> tuple[ModuleType, type[Any]]:
+    """The module of the method that a manifest names, and the method's class.
+
+    Nothing is imported but our papers: a manifest that somebody names can't run other code.
+
+    Raises: ValueError for anything else.
+    """
+    place, _, name = manifest["method"].partition(":")
+    if place.rpartition(".")[0] != methods.__name__ and place not in sys.modules:
+        raise ValueError(f"{place} is no module of {methods.__name__}")
+    module = importlib.import_module(place)
+    kind = getattr(module, name, None)
+    if not (inspect.isclass(kind) and issubclass(kind, nn.Module) and kind.__module__ == place):
+        raise ValueError(f"{place} defines no method {name}")
+    return module, kind
 
 
 def settings(kind: type[Any], manifest: Manifest, part: str = "method") -> Any:
@@ -52,8 +73,7 @@ def load(folder: Path) -> tuple[Trained, Manifest]:
             )
         method, weights = build(manifest), load_file(path)
         counts = tuple(manifest["dataset"]["label_counts"])
-        module = importlib.import_module(manifest["method"].split(":")[0])
-        kind = getattr(module, "Sampler", None)
+        kind = getattr(paper(manifest)[0], "Sampler", None)
         sampler = None if kind is None else settings(kind, manifest, "sampler")
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} can't be read ({error}).") from error

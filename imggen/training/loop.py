@@ -233,11 +233,11 @@ class Trainer:
             if self.step % self.config.log_steps == 0 or last:
                 self.wall_seconds = wall_before + time.monotonic() - started
                 self.log(progress)
-            if self.step % SYNC_STEPS == 0:
-                # Batch-norm statistics drift apart between ranks.
-                distributed.broadcast(self.method.buffers(), self.world)
-            elif not last:
+            if self.step % SYNC_STEPS and not last:
                 continue
+            # Batch-norm statistics drift apart between ranks. At fixed steps, not with checkpoints,
+            # whose time is the clock's: they must change no bit.
+            distributed.broadcast(self.method.buffers(), self.world)
             due = time.monotonic() - saved >= self.config.checkpoint_seconds
             stop, due, broken = distributed.any_rank(
                 [signals.name is not None, due, not self.finite.item()], self.device, self.world

@@ -171,7 +171,9 @@ def test_a_damaged_cache_is_made_again(damage, tmp_path, monkeypatch):
 def test_weights_choose_inception_by_themselves(tmp_path):
     (tmp_path / "w.pth").write_bytes(b"no weights")
     grey = images.Images("test", "all", torch.zeros(20, 1, 28, 28, dtype=torch.uint8), None)
-    with pytest.raises(UserError, match="no inception-v3-compat weights"):
+    with pytest.raises(
+        UserError, match="no inception-v3-compat weights: only files of plain tensors"
+    ):
         choose_extractor("auto", grey, tmp_path / "w.pth")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ import torch
 from imggen.data import datasets, images
 from imggen.data.images import choose
 from imggen.evaluation.evaluate import evaluate, gather
+from imggen.evaluation.measure import measure
 from imggen.evaluation.report import number
-from imggen.features import extractors, lenet
+from imggen.features import extractors, fidelity, lenet
+from imggen.features.sets import Features
 from imggen.system.errors import UserError
 
 GREY = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8)
@@ -90,7 +94,7 @@ def inception_weights(tmp_path_factory):
 
 @pytest.mark.slow
 def test_inception_runs_through_torch_fidelity(inception_weights):
-    extractor = extractors.inception_extractor(inception_weights)
+    extractor = fidelity.inception_extractor(inception_weights)
     found, logits = run(extractor, GREY[:3])
     assert found.shape == (3, 2048) and logits.shape == (3, 1008)
     assert len(extractor.sha256) == 64
@@ -110,14 +114,14 @@ def test_vgg16_runs_through_torch_fidelity(tmp_path):
 
     torch.manual_seed(0)
     torch.save(vgg16().state_dict(), tmp_path / "vgg16.pth")
-    extractor = extractors.fidelity_extractor("vgg16", tmp_path / "vgg16.pth")
+    extractor = fidelity.extractor("vgg16", tmp_path / "vgg16.pth")
     found, logits = run(extractor, GREY[:3])
     assert found.shape == (3, 4096) and logits is None and extractor.dim == 4096
     assert (found >= 0).all() and found.std() > 0, "features after the last ReLU"
 
 
 @pytest.mark.slow
-def test_clip_runs_through_torch_fidelity(tmp_path):
+def test_clip_runs_through_torch_fidelity(tmp_path, monkeypatch):
     """A small one: torch-fidelity reads the network's sizes off its weights."""
     from torch_fidelity.feature_extractor_clip import VisionTransformer
 
@@ -131,12 +135,23 @@ def test_clip_runs_through_torch_fidelity(tmp_path):
             return self.visual(x)
 
     torch.manual_seed(0)
-    path = tmp_path / "clip.pt"
-    torch.jit.trace(Clip(), torch.zeros(1, 3, 224, 224)).save(str(path))
-    extractor = extractors.fidelity_extractor("clip-vit-b-32", path)
+    network = Clip().eval()
+    plain, archive = tmp_path / "clip.pt", tmp_path / "archive.pt"
+    torch.save(network.state_dict(), plain)
+    extractor = fidelity.extractor("clip-vit-b-32", plain)
     found, logits = run(extractor, GREY[:3])
     assert found.shape == (3, 48) and logits is None
     assert found.std() > 0
+    # An archive of TorchScript holds code: only OpenAI's own is taken, known by its hash.
+    torch.jit.trace(network, torch.zeros(1, 3, 224, 224)).save(str(archive))
+    with pytest.raises(ValueError, match="only files of plain tensors"):
+        fidelity.extractor("clip-vit-b-32", archive)
+    from torch_fidelity import feature_extractor_clip
+
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    known = {"clip-vit-b-32": {"hash": digest}}
+    monkeypatch.setattr(feature_extractor_clip, "MODEL_METADATA", known)
+    assert np.allclose(run(fidelity.extractor("clip-vit-b-32", archive), GREY[:3])[0], found)
 
 
 def test_dinov2_comes_from_torch_hub_and_from_no_file(tmp_path, monkeypatch):
@@ -151,7 +166,7 @@ def test_dinov2_comes_from_torch_hub_and_from_no_file(tmp_path, monkeypatch):
 
     asked = []
     monkeypatch.setattr(torch.hub, "load", lambda *names: asked.append(names) or Small())
-    extractor = extractors.fidelity_extractor("dinov2-vit-s-14", None)
+    extractor = fidelity.extractor("dinov2-vit-s-14", None)
     assert asked == [("facebookresearch/dinov2", "dinov2_vits14")]
     assert run(extractor, GREY[:3])[0].shape == (3, 384) and len(extractor.sha256) == 64
 
@@ -160,15 +175,80 @@ def test_dinov2_comes_from_torch_hub_and_from_no_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch.hub, "load", offline)
     with pytest.raises(ValueError, match=r"torch\.hub could not give"):
-        extractors.fidelity_extractor("dinov2-vit-s-14", None)
+        fidelity.extractor("dinov2-vit-s-14", None)
     with pytest.raises(ValueError, match="not from a file"):
-        extractors.fidelity_extractor("dinov2-vit-s-14", tmp_path / "weights.pth")
+        fidelity.extractor("dinov2-vit-s-14", tmp_path / "weights.pth")
 
 
 def test_a_file_that_holds_no_inception_weights_is_refused(tmp_path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "bad.pth")
     with pytest.raises(ValueError, match="no inception-v3-compat weights"):
-        extractors.inception_extractor(tmp_path / "bad.pth")
+        fidelity.inception_extractor(tmp_path / "bad.pth")
+
+
+class Crafted:
+    """A pickle that would run code."""
+
+    def __init__(self, proof):
+        self.proof = str(proof)
+
+    def __reduce__(self):
+        return open, (self.proof, "w")
+
+
+@pytest.mark.parametrize("pack", ["zip", "legacy", "raw"])
+@pytest.mark.parametrize("name", [n for n in fidelity.names() if not fidelity.from_hub(n)])
+def test_a_weights_file_never_runs_code(name, pack, tmp_path):
+    path, proof = tmp_path / "weights.pth", tmp_path / "proof"
+    state = {"a": torch.zeros(1), "b": Crafted(proof)}
+    if pack == "raw":
+        path.write_bytes(pickle.dumps(state))
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=pack == "zip")
+    with pytest.raises(ValueError, match="could run code"):
+        fidelity.extractor(name, path)
+    assert not proof.exists()
+    torch.load(path, weights_only=False) if pack != "raw" else pickle.loads(path.read_bytes())
+    assert proof.exists(), "it would have run"
+
+
+def test_large_grey_images_are_compared_small_and_it_is_said():
+    generator = torch.Generator().manual_seed(0)
+    real, fake = (torch.randint(0, 256, (30, 1, 192, 256), dtype=torch.uint8, generator=generator)
+                  for _ in range(2))  # fmt: skip
+    result = scored(images_of(real), images_of(fake))
+    assert result["features"]["dim"] == 32 * 24
+    assert "32x24" in result["features"]["preparation"]
+    assert any("no finer detail is seen" in warning for warning in result["warnings"])
+
+
+def test_no_covariance_of_too_many_dimensions(tmp_path):
+    values = np.random.default_rng(0).normal(size=(2, 30, 5000)).astype(np.float32)
+    real, fake = (
+        Features(name, "all", part, [bytes([i]) for i in range(30)], 30)
+        for name, part in zip(("real", "fake"), values, strict=True)
+    )
+    found = measure(real, fake)
+    for name in ("frechet_distance", "frechet_infinity"):
+        assert "Covariances of 5000 dimensions" in found[name]
+    assert not isinstance(found["precision"], str)
+
+
+def test_sets_that_share_images_are_told_what_that_means():
+    generator = torch.Generator().manual_seed(0)
+    real, fake = (torch.randint(0, 256, (30, 1, 8, 8), dtype=torch.uint8, generator=generator)
+                  for _ in range(2))  # fmt: skip
+    cheat = torch.cat([real[:10], fake[:20]])
+
+    def warnings(**others):
+        sets = gather(images_of(real), images_of(fake), **others)
+        return [w for w in evaluate(sets)["warnings"] if "among the real" in w]
+
+    assert warnings() == []
+    (said,) = warnings(against=images_of(cheat))
+    assert said.startswith("10 of the 30 samples of the second generator")
+    (said,) = warnings(train=images_of(real))
+    assert said.startswith("30 of the 30 training images") and "floor is too low" in said
 
 
 def images_of(pixels: torch.Tensor) -> images.Images:
