@@ -1,24 +1,27 @@
-"""The `imggen` command: status, evaluate, sample."""
+"""The `imggen` command: status, evaluate, sample.
+
+Libraries that take seconds to import are imported where they are needed: help is quick.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 from tyro.conf import Positional
 
-from imggen.drawing import grids
-from imggen.evaluation import evaluate as scoring
-from imggen.evaluation import report, resolve, scorecard
-from imggen.publishing.status import status as published_status
-from imggen.runs import restore
+from imggen import __version__
+from imggen.evaluation import protocol
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
-from imggen.system.files import Json, write_bytes
+from imggen.system.files import Json, refuse_unwritable, write_bytes
 
 COLUMNS = 8
+MOST_SAMPLES = 1_000_000
+"""Images are drawn into memory."""
 
 
 def status(json: bool = False, docs_dir: Path | None = None) -> int:
@@ -30,6 +33,8 @@ def status(json: bool = False, docs_dir: Path | None = None) -> int:
         json: Print JSON for machines.
         docs_dir: The docs folder; default docs/ of this checkout.
     """
+    from imggen.publishing.status import status as published_status
+
     rows = published_status(docs=docs_dir)
     if json:
         print(_json(rows))
@@ -38,26 +43,24 @@ def status(json: bool = False, docs_dir: Path | None = None) -> int:
             print(f"{row['slug']:<20} {row['state']}")
             for reason in row["reasons"]:
                 print(f"{'':<20} - {reason}")
-        if not rows:
-            print("no experiments found: run this in a checkout of imggen")
     return 0 if all(row["state"] == "fresh" for row in rows) else 1
 
 
 def evaluate(
-    real: Positional[str],
-    fake: Positional[str],
+    real: Annotated[Positional[str], tyro.conf.arg(metavar="REAL")],
+    fake: Annotated[Positional[str], tyro.conf.arg(metavar="FAKE")],
     against: str | None = None,
     train: str | None = None,
     features: str = "auto",
     weights: Annotated[Path | None, tyro.conf.arg(aliases=["--inception-weights"])] = None,
-    n: int = scoring.SAMPLES,
+    n: int = protocol.SAMPLES,
     json: bool = False,
     figure: Path | None = None,
     utility: bool = False,
     cache: bool = True,
     root: Path | None = None,
     docs_dir: Path | None = None,
-    seed: int = scoring.SEED,
+    seed: int = protocol.SEED,
 ) -> int:
     """Scores generated images against real ones, with 95 % intervals.
 
@@ -82,10 +85,14 @@ def evaluate(
         docs_dir: The docs folder that holds published runs; default docs/ of this checkout.
         seed: Seed of the generated samples and of which images are compared.
     """
+    from imggen.evaluation import evaluate as scoring
+    from imggen.evaluation import report, resolve, scorecard
+
     if n < 0:
         raise UserError(f"--n is {n}: give a number of images from 0 up (0 takes all).")
     if figure is not None and figure.suffix != ".png":
         raise UserError(f"--figure {figure} must end in .png.")
+    refuse_unwritable("--figure", figure)
     refuse_negative(seed)
     real_set = resolve.resolve(real, root)
     wanted = min(len(real_set), n or len(real_set))
@@ -110,12 +117,12 @@ def evaluate(
         utility=utility,
     )
     result = scoring.evaluate(gathered, utility)
-    if figure is not None:
-        write_bytes(figure, scorecard.picture(result, gathered))
     if json:
         print(_json(result))
     else:
         report.table(result)
+    if figure is not None:
+        write_bytes(figure, scorecard.picture(result, gathered))
     return 0
 
 
@@ -126,7 +133,7 @@ def refuse_negative(seed: int) -> None:
 
 
 def sample(
-    run: Positional[str],
+    run: Annotated[Positional[str], tyro.conf.arg(metavar="RUN")],
     out: Path,
     n: int = 64,
     label: int | None = None,
@@ -148,11 +155,15 @@ def sample(
         root: Folder that holds the datasets, for methods that make images from others.
         docs_dir: The docs folder that holds published runs; default docs/ of this checkout.
     """
-    if n < 1:
-        raise UserError(f"--n is {n}: give a number of images from 1 up.")
+    from imggen.drawing import grids
+    from imggen.runs import restore
+
+    if not 1 <= n <= MOST_SAMPLES:
+        raise UserError(f"--n is {n}: give a number of images from 1 to {MOST_SAMPLES:,}.")
     refuse_negative(seed)
     if out.suffix not in (".png", ".npy"):
         raise UserError(f"--out {out} must end in .png or .npy.")
+    refuse_unwritable("--out", out)
     images = restore.sample_images(run, n, seed, docs_dir, label, sampler, root)
     if out.suffix == ".png":
         scale = grids.scale_for(images.shape[1])
@@ -164,11 +175,15 @@ def sample(
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    return json.dumps(value, indent=2, ensure_ascii=ascii_only, allow_nan=False)
 
 
 def main() -> None:
     """Entry point of the `imggen` command."""
+    if sys.argv[1:] == ["--version"]:
+        print(f"imggen {__version__}")
+        return
     commands: Json = {"status": status, "evaluate": evaluate, "sample": sample}
     run_command(
         lambda: tyro.extras.subcommand_cli_from_dict(

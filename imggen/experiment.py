@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable
@@ -40,6 +41,7 @@ from imggen.system import distributed
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
 from imggen.system.files import Json, sha256_file, sha256_json, write_bytes
+from imggen.system.world import read_environment
 from imggen.training.config import TrainConfig
 from imggen.training.cost import flops_per_image
 from imggen.training.loop import VERSION, Trainer
@@ -126,6 +128,12 @@ class Experiment:
         images = datasets.load(options.data.name, options.data.split, options.data.root)
         test = self.held_out(options, images) if options.publish else None
         run.create()
+        is_main = read_environment().is_main
+        with run.locked() if is_main else contextlib.nullcontext():
+            self.carry_out(options, images, test, run)
+
+    def carry_out(self, options: Asked, images: Images, test: Images | None, run: RunDir) -> None:
+        """Trains, and publishes where there is a test split to score against."""
         try:
             trainer = self.trainer(options, images, run)
             if test is not None:
@@ -136,7 +144,7 @@ class Experiment:
             raise
         # The other ranks are done: they need not wait for the figures.
         distributed.disconnect(wait=True)
-        if distributed.read_environment().is_main and test is not None:
+        if read_environment().is_main and test is not None:
             self.publish(options, images, test, run, manifest, trained)
 
     def held_out(self, options: Asked, images: Images) -> Images:

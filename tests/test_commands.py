@@ -85,7 +85,7 @@ def test_other_data_in_the_same_run_directory_is_refused(finished, run):
     done = run("experiments/dcgan_mnist.py", *SHORT, *options, "--train.seed", "1")
     bad(done, "train.seed was 0 and is now 1", "--run-dir")
     done = run("experiments/dcgan_mnist.py", *SHORT, *options, "--method.lr-G", "0.1")
-    bad(done, "method.lr_G was 0.0005 and is now 0.1")
+    bad(done, "method.lr_G was 0.001 and is now 0.1")
 
 
 def test_samples_of_a_run_are_the_same_every_time(finished, run, tmp_path):
@@ -149,10 +149,10 @@ def test_published_files_are_small_enough_for_a_page():
 def test_status_is_stale_after_a_changed_config_and_says_why(tmp_path, run):
     shutil.copytree(REPOSITORY / "experiments", tmp_path / "experiments")
     script = tmp_path / "experiments" / "dcgan_mnist.py"
-    script.write_text(script.read_text().replace("lr_G=5e-4", "lr_G=0.123"))
+    script.write_text(script.read_text().replace("lr_G=1e-3", "lr_G=0.123"))
     rows = {row["slug"]: row for row in status(tmp_path, REPOSITORY / "docs")}
     assert rows["dcgan-mnist"]["state"] == "stale"
-    assert rows["dcgan-mnist"]["reasons"] == ["method.lr_G was 0.0005 and is now 0.123"]
+    assert rows["dcgan-mnist"]["reasons"] == ["method.lr_G was 0.001 and is now 0.123"]
     assert rows["vae-mnist"]["state"] == "fresh"
 
 

@@ -33,6 +33,7 @@ ROOMS: dict[str, set[str]] = {
                 "system"},
     "experiment": {"data", "evaluation", "methods", "publishing", "runs", "system", "training"},
     "cli": {"drawing", "evaluation", "publishing", "runs", "system"},
+    "__main__": {"cli"},
 }  # fmt: skip
 """Room -> the rooms that it may import, lowest first: arrows only point up this table."""
 
@@ -94,7 +95,8 @@ def test_no_room_hands_names_on():
     """A re-export would hide a change from the hashes, and a file from its reader."""
     for name, path in MODULES.items():
         if path.name == "__init__.py":
-            assert not imports(path), name
+            # The package itself listens to stop signals before torch is imported.
+            assert imports(path) <= ({"imggen.system.early"} if name == "imggen" else set()), name
 
 
 def test_files_stay_readable():

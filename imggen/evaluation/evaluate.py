@@ -19,6 +19,7 @@ from imggen.evaluation.measure import (
     measure_copies_of_real,
     search_training,
 )
+from imggen.evaluation.protocol import SAMPLES, SEED
 from imggen.features.extract import choose_extractor, extract
 from imggen.features.extractors import PIXELS, Description, Extractor
 from imggen.features.sets import AnySet, Features, Source, refuse_unlike
@@ -27,9 +28,6 @@ from imggen.metrics.certainty.halves import CUTS
 from imggen.runs.provenance import SCORING, source_hash
 from imggen.system.errors import UserError
 
-SAMPLES = 10_000
-"""At most so many images of each set are compared, the same number of both."""
-SEED = 0
 LEAST = 2 * (K_BALLS + 1)
 """So many samples leave each half of a set the neighbours that balls need."""
 

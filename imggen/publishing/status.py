@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imggen.features.lenet import frozen_sha256
 from imggen.publishing.study import Study
-from imggen.runs.places import assets, repository
+from imggen.runs.places import assets, checkout
 from imggen.runs.provenance import SCORING, source_hash
 from imggen.runs.settings import Manifest, as_json, differences, inputs
 from imggen.system.errors import UserError
@@ -91,7 +91,15 @@ def check(experiment: Study, folder: Path) -> Json:
 
 
 def status(repo: Path | None = None, docs: Path | None = None) -> list[Json]:
-    """One row per experiment script: slug, state (fresh, stale or missing) and the reasons."""
-    repo = repo or repository()
+    """One row per experiment script: slug, state (fresh, stale or missing) and the reasons.
+
+    Raises: UserError outside a checkout of imggen.
+    """
+    repo = repo or checkout()
+    if repo is None:
+        raise UserError(
+            "imggen status compares what is published with the scripts in experiments/, and this "
+            "imggen was installed without them: clone its repository."
+        )
     folder = assets(docs or repo / "docs")
     return [check(e, folder / e.slug) for e in load_experiments(repo / "experiments")]

@@ -9,7 +9,7 @@ from typing import Protocol
 from imggen.data.images import Images
 from imggen.runs.conditions import label_counts
 from imggen.runs.manifest import command_line, package_versions
-from imggen.runs.places import assets, repository
+from imggen.runs.places import assets, checkout, runs
 from imggen.runs.provenance import source_hash
 from imggen.runs.settings import Manifest, as_json, inputs
 from imggen.system.errors import UserError
@@ -54,7 +54,7 @@ class Study(Protocol):
 
 def run_folder(study: Study, options: StudyOptions) -> Path:
     """The folder of the run."""
-    return options.run_dir or repository() / "runs" / study.slug
+    return options.run_dir or runs() / study.slug
 
 
 def is_of_record(study: Study, config: Json) -> bool:
@@ -65,8 +65,9 @@ def is_of_record(study: Study, config: Json) -> bool:
 def target_folder(study: Study, options: StudyOptions, config: Json) -> Path:
     """Where to publish: docs/ for the settings of record, below the run for others."""
     of_record = is_of_record(study, config)
-    default = repository() / "docs" if of_record else run_folder(study, options) / "docs"
-    return assets(options.docs_dir or default) / study.slug
+    if options.docs_dir is None and (not of_record or checkout() is None):
+        return assets(run_folder(study, options) / "docs") / study.slug
+    return assets(options.docs_dir) / study.slug
 
 
 def published_folder(study: Study, options: StudyOptions, config: Json) -> Path:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
 
+from imggen.system import locks
 from imggen.system.errors import UserError
 from imggen.system.files import Json, read_json, write_bytes, write_json
 
@@ -39,7 +41,8 @@ class RunDir:
 
     def log(self, line: str) -> None:
         """Prints a line and appends it to log.txt."""
-        print(line, flush=True)
+        with contextlib.suppress(OSError):  # the terminal was closed: the run is worth more
+            print(line, flush=True)
         with open(self.log_file, "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -52,20 +55,30 @@ class RunDir:
         """The rows of stats.jsonl; a last line cut by a crash is left out."""
         rows = []
         if self.stats.exists():
-            for line in self.stats.read_text(encoding="utf-8").splitlines():
-                try:
-                    rows.append(json.loads(line))
-                except json.JSONDecodeError:
+            for line in self.stats.read_text(encoding="utf-8", errors="replace").splitlines():
+                row = _row(line)
+                if row is None:
                     break
+                rows.append(row)
         return rows
+
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """Keeps other processes out of this folder inside the block.
+
+        Raises: UserError when one is in it.
+        """
+        return locks.locked(self.path, "wait until it ends, or choose another --run-dir")
 
     def rewind(self, step: int) -> None:
         """Forgets rows and frames after `step`: they will be made again, the same."""
         rows = [row for row in self.read_stats() if row["step"] <= step]
         write_bytes(self.stats, "".join(json.dumps(row) + "\n" for row in rows).encode())
         for frame in self.frames.glob("step-*.png"):
-            if int(frame.stem.removeprefix("step-")) > step:
+            number = frame.stem.removeprefix("step-")
+            if number.isdecimal() and int(number) > step:
                 frame.unlink()
+        for left in (*self.path.glob(".*.tmp"), *self.frames.glob(".*.tmp")):
+            left.unlink(missing_ok=True)  # of a process that was killed while it wrote
 
     def read_manifest(self) -> Json:
         """manifest.json.
@@ -77,3 +90,13 @@ class RunDir:
     def write_manifest(self, manifest: Json) -> None:
         """Writes manifest.json atomically."""
         write_json(self.manifest, manifest)
+
+
+def _row(line: str) -> dict[str, float] | None:
+    """A row of statistics, None for anything else."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    numbers = isinstance(row, dict) and all(isinstance(v, (int, float)) for v in row.values())
+    return row if numbers and isinstance(row.get("step"), int) else None

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from imggen.methods import Method
-from imggen.runs.places import repository
+from imggen.runs.places import checkout
 from imggen.system.files import Json
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "imageio", "safetensors")
@@ -18,14 +18,17 @@ PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "imag
 def git_state() -> Json:
     """Commit of the checkout, and whether its package or experiments differ from it.
 
-    Both are None outside git.
+    Both are None outside a checkout, or where git is missing.
     """
 
     def git(*arguments: str) -> str:
         return subprocess.run(
-            ["git", "-C", str(repository()), *arguments], capture_output=True, text=True, check=True
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
         ).stdout.strip()
 
+    root = checkout()
+    if root is None:
+        return {"commit": None, "dirty": None}
     try:
         return {
             "commit": git("rev-parse", "HEAD"),
@@ -49,8 +52,8 @@ def package_versions() -> dict[str, str]:
 def command_line() -> str:
     """The command of this process, as one can type it again from the repository's root."""
     program = Path(sys.argv[0])
-    root = repository().resolve()
-    if program.resolve().is_relative_to(root):
+    root = checkout()
+    if root is not None and program.resolve().is_relative_to(root):
         program = program.resolve().relative_to(root)
     return shlex.join(["python", str(program), *sys.argv[1:]])
 

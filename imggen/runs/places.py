@@ -6,16 +6,31 @@ from pathlib import Path
 
 from imggen.system.errors import UserError
 
+PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGED = PACKAGE / "published"
+"""The published generators in an installed wheel: setup.py puts them there."""
 
-def repository() -> Path:
-    """The folder that holds experiments/ and docs/: the current one, else this checkout."""
-    here = Path.cwd()
-    return here if (here / "experiments").is_dir() else Path(__file__).resolve().parents[2]
+
+def checkout() -> Path | None:
+    """The checkout that this package lies in; None where it was installed from a wheel.
+
+    No other folder counts, however much it looks like one: its scripts would be run.
+    """
+    root = PACKAGE.parent
+    return root if (root / "experiments").is_dir() and (root / "mkdocs.yml").is_file() else None
+
+
+def runs() -> Path:
+    """Where runs are kept: in the checkout, else where one stands."""
+    return (checkout() or Path.cwd()) / "runs"
 
 
 def assets(docs: Path | None = None) -> Path:
-    """Where published experiments lie below a docs folder (the repository's by default)."""
-    return (docs or repository() / "docs") / "assets" / "experiments"
+    """Where published experiments lie below a docs folder; by default those that came with us."""
+    own = checkout()
+    if docs is None and own is None:
+        return PACKAGED
+    return (docs or Path(str(own)) / "docs") / "assets" / "experiments"
 
 
 def find(run: str | Path, docs: Path | None = None) -> Path:

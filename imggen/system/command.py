@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
-import torch
-
-from imggen.system import distributed
+from imggen.system import signals
 from imggen.system.errors import Interrupted, UserError
+from imggen.system.world import read_environment
 
 BAD_INPUT = 2
 TRY_AGAIN = 75
@@ -31,12 +33,16 @@ UNWRITABLE = {
 def run_command(command: Callable[[], int | None]) -> NoReturn:
     """Runs `command` and exits with its code; what a person can mend becomes one sentence."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no é shows a ?
+            stream.reconfigure(errors="replace")
     try:
-        code = command() or 0
+        with signals.stopping(), signals.handled(("SIGINT",), signal.default_int_handler):
+            code = command() or 0
     except UserError as error:
         code = _say(str(error))
     except Interrupted as error:
-        print(error, file=sys.stderr)
+        _tell(str(error))
         code = TRY_AGAIN
     except KeyboardInterrupt:
         code = 130
@@ -50,9 +56,19 @@ def run_command(command: Callable[[], int | None]) -> NoReturn:
             f"Can't write {error.filename or 'a file'} ({error.strerror}): make room or choose "
             "another folder; the files written before are whole."
         )
-    except torch.OutOfMemoryError as error:
-        code = _say(f"The device ran out of memory: try a smaller --train.batch-size ({error}).")
+    except Exception as error:
+        if not _out_of_memory(error):
+            raise
+        first = str(error).strip().split("\n")[0] or "no details"
+        code = _say(f"The memory is not enough: try fewer or smaller images at a time ({first}).")
     leave(code)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Of Python, of a GPU, or of torch on the CPU, which has no class of its own for it."""
+    torch = sys.modules.get("torch")
+    kinds = (MemoryError, *([torch.OutOfMemoryError] if torch else []))
+    return isinstance(error, kinds) or "DefaultCPUAllocator" in str(error)
 
 
 def leave(code: int) -> NoReturn:
@@ -61,7 +77,7 @@ def leave(code: int) -> NoReturn:
     Of several processes each ends at once: gloo's threads sometimes abort the interpreter while it
     shuts down (seen with torch 2.15), and a finished job would look like a crashed one.
     """
-    if distributed.read_environment().size > 1:
+    if read_environment().size > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -69,9 +85,14 @@ def leave(code: int) -> NoReturn:
 
 
 def _say(sentence: str) -> int:
-    print(f"error: {sentence}", file=sys.stderr)
+    _tell(f"error: {sentence}")
     return BAD_INPUT
 
 
+def _tell(line: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be closed
+        print(line, file=sys.stderr, flush=True)
+
+
 def _show_warning(message: Warning | str, category: type, *_: object) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    _tell(f"warning: {message}")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from imggen.system.distributed import World
 from imggen.system.errors import UserError
+from imggen.system.world import World
 
 # Parameters of glibc's mallopt (malloc.h).
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3

@@ -8,5 +8,8 @@ class UserError(Exception):
     """
 
 
-class Interrupted(Exception):
-    """The run was asked to stop (SIGTERM, SIGUSR1, Ctrl-C), saved a checkpoint and can resume."""
+class Interrupted(BaseException):
+    """The command was asked to stop (SIGTERM, SIGUSR1, SIGHUP, Ctrl-C) and can go on later.
+
+    No Exception: nobody who handles failures may take it for one.
+    """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -34,6 +35,21 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
         # A failed write knows no file name; the message to the user needs one.
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def refuse_unwritable(flag: str, path: Path | None) -> None:
+    """Raises UserError when a file can't be written there: before the work, not after it."""
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        probe = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"{flag} {path} can't be written ({error.strerror}).") from error
 
 
 def write_json(path: Path, value: object) -> None:

@@ -1,15 +1,49 @@
-"""Being asked to stop, politely."""
+"""Being asked to stop, politely, in every phase of a command."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+
+from imggen.system.errors import Interrupted
+
+STOP = ("SIGTERM", "SIGUSR1", "SIGHUP")
+"""A cluster that wants its node back, its time limit, a terminal that was closed."""
+
+Handler = Callable[[int, FrameType | None], None]
+
+
+@contextlib.contextmanager
+def handled(names: tuple[str, ...], handler: Handler) -> Iterator[None]:
+    """Handles the signals inside the block and restores the old handlers after it."""
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    old = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, before in old.items():
+            signal.signal(number, before)
+
+
+def stopping() -> contextlib.AbstractContextManager[None]:
+    """Inside the block a signal to stop raises Interrupted, wherever the program is.
+
+    For all that can be done again: loading, scoring, drawing.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(
+            f"Stopped by {signal.Signals(number).name}: the same command goes on from the last "
+            "checkpoint."
+        )
+
+    return handled(STOP, stop)
 
 
 class StopSignals:
-    """Remembers that SIGTERM, SIGUSR1 or Ctrl-C came, and does nothing else about it."""
+    """Remembers that a signal to stop or Ctrl-C came, and does nothing else about it."""
 
     def __init__(self) -> None:
         self.name: str | None = None
@@ -21,11 +55,6 @@ class StopSignals:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[StopSignals]:
-        """Handles the signals inside the block and restores the old handlers after it."""
-        numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
-        old = {number: signal.signal(number, self._remember) for number in numbers}
-        try:
+        """Only remembers inside the block: what runs there decides when it can stop."""
+        with handled((*STOP, "SIGINT"), self._remember):
             yield self
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)

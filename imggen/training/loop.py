@@ -25,6 +25,7 @@ from imggen.system.errors import Interrupted, UserError
 from imggen.system.files import Json
 from imggen.system.seeds import derive_seed
 from imggen.system.signals import StopSignals
+from imggen.system.world import read_environment
 from imggen.training import checkpoint
 from imggen.training.config import TrainConfig, frame_steps
 from imggen.training.ema import update_ema
@@ -59,7 +60,7 @@ class Trainer:
         config.check()
         self.config, self.run, self.identity = config, run, identity
         keep_freed_memory()
-        self.device = choose_device(config.device, distributed.read_environment())
+        self.device = choose_device(config.device, read_environment())
         self.world = distributed.connect(self.device)
         machine = {"device": device_name(self.device), "world_size": self.world.size}
         self.facts: Json = {**(facts or {}), **machine}

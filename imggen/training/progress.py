@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from imggen.runs.folder import RunDir
+from imggen.system.errors import UserError
 from imggen.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -38,8 +40,12 @@ class Progress:
                 dynamic_ncols=True,
             )
         if config.tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
-
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise UserError(
+                    "--train.tensorboard needs a package that is not here: pip install tensorboard."
+                ) from error
             self.board = SummaryWriter(str(run.path / "tensorboard"), purge_step=step)
 
     def row(self, step: int, means: dict[str, float], wall_seconds: float) -> None:
@@ -57,8 +63,9 @@ class Progress:
                 self.board.add_scalar(name, value, step)
         shown = "  ".join(f"{name} {value:.3f}" for name, value in means.items())
         if self.bar is not None:
-            self.bar.update(step * self.config.batch_size - self.bar.n)
-            self.bar.set_postfix_str(shown)
+            with contextlib.suppress(OSError):  # the terminal was closed
+                self.bar.update(step * self.config.batch_size - self.bar.n)
+                self.bar.set_postfix_str(shown)
         elif time.monotonic() - self.said > LINE_SECONDS or step == self.config.steps:
             self.said = time.monotonic()
             left = (self.config.steps - step) * self.config.batch_size / images_per_second
@@ -70,6 +77,7 @@ class Progress:
     def close(self) -> None:
         """Ends the bar's line and the TensorBoard file."""
         if self.bar is not None:
-            self.bar.close()
+            with contextlib.suppress(OSError):
+                self.bar.close()
         if self.board is not None:
             self.board.close()

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from imggen.system.device import choose_device
-from imggen.system.distributed import World
 from imggen.system.errors import UserError
+from imggen.system.world import World
 
 
 def test_cuda_without_cuda_is_refused():

@@ -1,0 +1,5 @@
+"""`python -m imggen` is `imggen`."""
+
+from imggen.cli import main
+
+main()
