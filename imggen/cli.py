@@ -61,6 +61,9 @@ def evaluate(
     root: Path | None = None,
     docs_dir: Path | None = None,
     seed: int = protocol.SEED,
+    size: int | None = None,
+    grey: bool = False,
+    skip_unreadable: bool = False,
 ) -> int:
     """Scores generated images against real ones, with 95 % intervals.
 
@@ -84,7 +87,11 @@ def evaluate(
         root: Folder that holds the datasets; default $IMGGEN_DATA.
         docs_dir: The docs folder that holds published runs; default docs/ of this checkout.
         seed: Seed of the generated samples and of which images are compared.
+        size: Take the middle square of every image, resized to so many pixels.
+        grey: Make every image grey.
+        skip_unreadable: Leave out files of folders that can't be read, and count them.
     """
+    from imggen.data.prepare import Wanted
     from imggen.evaluation import evaluate as scoring
     from imggen.evaluation import report, resolve, scorecard
 
@@ -94,13 +101,18 @@ def evaluate(
         raise UserError(f"--figure {figure} must end in .png.")
     refuse_unwritable("--figure", figure)
     refuse_negative(seed)
-    real_set = resolve.resolve(real, root)
-    wanted = min(len(real_set), n or len(real_set))
+    wanted = Wanted(size, grey)
+    wanted.check("--size")
+    reading = resolve.Reading(root, wanted, skip_unreadable)
+    real_set = resolve.resolve(real, reading)
+    fakes = min(len(real_set), n or len(real_set))
     fake_set, rival = (
-        None if text is None else resolve.resolve_fake(text, wanted, root, seed, docs_dir)
+        None if text is None else resolve.resolve_fake(text, fakes, reading, seed, docs_dir)
         for text in (fake, against)
     )
-    seen = resolve.training_split(real, root) if train is None else resolve.resolve(train, root)
+    seen = (
+        resolve.training_split(real, reading) if train is None else resolve.resolve(train, reading)
+    )
     assert fake_set is not None
     if train is None and seen and (seen.name, seen.split) == (fake_set.name, fake_set.split):
         seen = None  # the training images themselves were asked about
@@ -117,6 +129,8 @@ def evaluate(
         utility=utility,
     )
     result = scoring.evaluate(gathered, utility)
+    if str(wanted):
+        result["protocol"]["images"] = str(wanted)
     if json:
         print(_json(result))
     else:

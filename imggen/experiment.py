@@ -12,7 +12,6 @@ from typing import Any, Generic, TypeVar
 import torch
 import tyro
 
-from imggen.data import datasets
 from imggen.data.datasets import DataConfig
 from imggen.data.images import Images
 from imggen.evaluation.evaluate import LEAST
@@ -125,7 +124,7 @@ class Experiment:
             return
         run = RunDir(run_folder(self, options))
         options.train.check()
-        images = datasets.load(options.data.name, options.data.split, options.data.root)
+        images = options.data.load()
         test = self.held_out(options, images) if options.publish else None
         run.create()
         is_main = read_environment().is_main
@@ -152,7 +151,7 @@ class Experiment:
 
         Raises: UserError, before anything is trained, when there are too few images for that.
         """
-        test = datasets.load(options.data.name, "test", options.data.root)
+        test = options.data.load("test")
         for part in (images, test):
             if len(part) < LEAST:
                 raise UserError(
@@ -247,14 +246,14 @@ class Experiment:
         """
         source = published_folder(self, options, options.config())
         trained, manifest = restore.load(source)
-        settings = manifest["config"]["data"]
-        images = datasets.load(settings["name"], settings["split"], options.data.root)
+        data = DataConfig(**{**manifest["config"]["data"], "root": options.data.root})
+        images = data.load()
         manifest["dataset"], before = about(images), manifest["dataset"]
         if any(manifest["dataset"][key] != before[key] for key in IDENTITY if key in before):
             raise UserError(
                 f"{images.name} holds other images here than {self.slug} was trained on."
             )
-        test = datasets.load(settings["name"], "test", options.data.root)
+        test = data.load("test")
         trained = dataclasses.replace(trained, sources=test.sources, sampler=_sampler(options))
         config = {**manifest["config"], "sampler": as_json(options.sampler)}
         folder = target_folder(self, options, config)

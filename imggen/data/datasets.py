@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import pickle
 import socket
@@ -15,8 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from imggen.data.files import read_images
+from imggen.data.folders import camvid, magnetic_tile, own_folder
 from imggen.data.images import Images, concatenate
+from imggen.data.prepare import AS_THEY_ARE, Wanted
 from imggen.system.errors import UserError
 from imggen.system.files import Json
 
@@ -36,7 +36,9 @@ def data_root(root: Path | None = None) -> Path:
     return Path(cache).expanduser() / "imggen"
 
 
-def load(name: str, split: str = "train", root: Path | None = None) -> Images:
+def load(
+    name: str, split: str = "train", root: Path | None = None, wanted: Wanted = AS_THEY_ARE
+) -> Images:
     """A split of a dataset by name; `all` is train followed by test.
 
     Raises: UserError for an unknown name or split, and for missing or damaged files.
@@ -54,29 +56,12 @@ def load(name: str, split: str = "train", root: Path | None = None) -> Images:
             )
         folder = Path(root).expanduser()
         # What it is called, not where it lies on this machine.
-        return replace(_folder_split(folder, split), name=folder.resolve().name)
+        return replace(own_folder(folder, split, wanted), name=folder.resolve().name)
     if split == "all":
-        return concatenate(load(name, "train", root), load(name, "test", root))
-    return DATASETS[name](data_root(root), split)
-
-
-def _folder_split(path: Path, split: str) -> Images:
-    """A split of the user's own images: path/train and path/test where these exist.
-
-    Else a tenth of the images, drawn by the hashes of their pixels, is held out as the test split.
-
-    Raises: UserError when only one of the two folders is there.
-    """
-    has = {name: (path / name).is_dir() for name in ("train", "test")}
-    if split == "all" or all(has.values()):
-        return read_images(path, split)
-    if any(has.values()):
-        missing = next(name for name, there in has.items() if not there)
-        raise UserError(f"{path} has no sub-folder {missing}: make train and test, or neither.")
-    images = read_images(path, split)
-    digests = [hashlib.sha256(row.data).digest() for row in images.pixels.flatten(1).numpy()]
-    held_out = torch.tensor([digest[0] < 26 for digest in digests])
-    return images.subset(held_out if split == "test" else ~held_out)
+        return concatenate(load(name, "train", root, wanted), load(name, "test", root, wanted))
+    if name in BY_FILES:
+        return BY_FILES[name](data_root(root), split, wanted)
+    return wanted.images(DATASETS[name](data_root(root), split))
 
 
 def digits(root: Path, split: str) -> Images:
@@ -168,7 +153,10 @@ def _corrupt(name: str, root: Path, error: Exception) -> UserError:
     )
 
 
-DATASETS: dict[str, Callable[[Path, str], Images]] = {
+BY_FILES = {"camvid": camvid, "magnetic_tile": magnetic_tile}
+"""Photos of all sizes: they are prepared one by one."""
+
+DATASETS: dict[str, Callable[..., Images]] = {
     "digits": digits,
     "mnist": _torchvision("mnist", "MNIST"),
     "fashion_mnist": _torchvision("fashion_mnist", "FashionMNIST"),
@@ -176,7 +164,8 @@ DATASETS: dict[str, Callable[[Path, str], Images]] = {
     "svhn": _torchvision("svhn", "SVHN"),
     "cifar10": _torchvision("cifar10", "CIFAR10"),
     "stacked_mnist": stacked_mnist,
-    "folder": read_images,
+    **BY_FILES,
+    "folder": own_folder,
 }
 
 
@@ -185,8 +174,22 @@ class DataConfig:
     """Which images to train on."""
 
     name: str = "digits"
-    """A dataset: digits, mnist, fashion_mnist, kmnist, svhn, cifar10, stacked_mnist or folder."""
+    """A dataset: digits, mnist, fashion_mnist, kmnist, svhn, cifar10, stacked_mnist, camvid,
+    magnetic_tile, or folder: your own images."""
     root: Path | None = None
     """Folder that holds the files; default $IMGGEN_DATA, else a cache folder of the user."""
     split: str = "train"
     """Images to train on: train, test or all. Scores are taken against test."""
+    size: int | None = None
+    """Pixels of height and width: the middle square, resized; None leaves images as they are."""
+    grey: bool = False
+    """Make colour images grey."""
+
+    def load(self, split: str | None = None) -> Images:
+        """The images to train on, or another split of them, as they are wanted.
+
+        Raises: UserError as `load` does, and for a size that makes no sense.
+        """
+        wanted = Wanted(self.size, self.grey)
+        wanted.check("--data.size")
+        return load(self.name, split or self.split, self.root, wanted)

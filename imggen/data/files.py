@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,17 +13,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
+from imggen.data.arrays import read_array
+from imggen.data.headers import (
+    ALPHA_MODES,
+    BROKEN,
+    Header,
+    header,
+    image_files,
+    unreadable,
+)
 from imggen.data.images import Images, pixel_hashes
+from imggen.data.prepare import AS_THEY_ARE, Wanted
 from imggen.system.errors import UserError
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-GREY_MODES = ("1", "L", "LA")
-ALPHA_MODES = ("LA", "RGBA")
-BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for files that are no (whole) images, or absurdly large ones."""
 BLOCK = 250
 
 
@@ -38,6 +44,8 @@ class ImageFiles:
     labels: Tensor | None = None
     """int64 (N,), from the first-level sub-folders, None when files lie outside of them."""
     classes: tuple[str, ...] = ()
+    wanted: Wanted = AS_THEY_ARE
+    """What is done to each image when it is decoded."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -73,121 +81,110 @@ class ImageFiles:
                     waiting.cancel()
 
     def _decode(self, paths: Sequence[Path]) -> Tensor:
-        channels, height, width = self.shape
-        out = np.empty((len(paths), height, width, channels), dtype=np.uint8)
+        out = torch.empty((len(paths), *self.shape), dtype=torch.uint8)
         for row, path in zip(out, paths, strict=True):
-            try:
-                with Image.open(path) as image:
-                    if image.mode in ALPHA_MODES and np.asarray(image)[..., -1].min() < 255:
-                        raise UserError(f"{path} has transparent pixels: flatten it first.")
-                    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-            except BROKEN as error:
-                raise unreadable(path, error) from error
-            row[...] = pixels[..., None] if channels == 1 else pixels
-        return torch.from_numpy(out).permute(0, 3, 1, 2).contiguous()
+            pixels = decode(path, "L" if self.shape[0] == 1 and not self.wanted.grey else "RGB")
+            row[...] = self.wanted.apply(pixels[None])[0]
+        return out
 
 
-def find_images(path: Path, split: str = "all") -> ImageFiles:
+def decode(path: Path, mode: str) -> Tensor:
+    """The pixels of a file as a viewer shows them: uint8 (1 or 3, H, W) for mode L or RGB.
+
+    Raises: UserError for a file that can't be read or has transparent pixels.
+    """
+    try:
+        with Image.open(path) as image:
+            shown = ImageOps.exif_transpose(image)
+            if "transparency" in shown.info:
+                shown = shown.convert("RGBA")
+            if shown.mode in ALPHA_MODES and np.asarray(shown)[..., -1].min() < 255:
+                raise UserError(f"{path} has transparent pixels: flatten it first.")
+            pixels = np.array(shown.convert(mode))
+    except BROKEN as error:
+        raise unreadable(path, error) from error
+    return torch.from_numpy(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+
+
+def find_images(
+    path: Path, split: str = "all", wanted: Wanted = AS_THEY_ARE, skip_unreadable: bool = False
+) -> ImageFiles:
     """All images below a folder, sorted by path; only their headers are read.
 
-    First-level sub-folders are the classes.
-
-    Grey images stay grey when all are; else all become RGB.
+    First-level sub-folders are the classes. Grey images stay grey when all are; else all become
+    RGB. With `skip_unreadable` every file is decoded once, and a warning counts those left out.
 
     Raises: UserError when there is none, when sizes differ, or when one is no image.
     """
-    named = (p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-    paths = sorted(p for p in named if not p.is_dir())
-    if not paths:
-        raise UserError(f"{path} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).")
-    first, grey = None, True
-    for file in paths:
-        (width, height), mode = _header(file)
-        if mode.startswith(("I", "F")):
-            raise UserError(
-                f"{file} has more than 8 bits a channel ({mode}): convert it to 8 bits first."
-            )
-        first = first or (width, height)
-        grey = grey and mode in GREY_MODES
-        if (width, height) != first:
-            raise UserError(
-                f"Images of different sizes: {file} is {width}x{height} and {paths[0]} is "
-                f"{first[0]}x{first[1]}: resize them to one size first."
-            )
-    assert first is not None
-    shape = (1 if grey else 3, first[1], first[0])
+    paths = image_files(path)
+    if skip_unreadable:
+        paths = _readable(path, paths)
+    headers = [header(file) for file in paths]
+    sizes = [(found.width, found.height) for found in headers]
+    other = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
+    if other is not None and wanted.size is None:
+        raise UserError(
+            f"Images of different sizes: {paths[other]} is {_size(headers[other])} and {paths[0]} "
+            f"is {_size(headers[0])}: bring all to one size with --data.size 64 (experiments) or "
+            "--size 64 (imggen evaluate)."
+        )
+    channels = 1 if all(found.grey for found in headers) else 3
+    shape = wanted.shape(channels, headers[0].height, headers[0].width)
+    found = ImageFiles(str(path), split, tuple(paths), shape, wanted=wanted)
     parents = [file.relative_to(path).parts[:-1] for file in paths]
     if not all(parents):
-        return ImageFiles(str(path), split, tuple(paths), shape)
+        return found
     classes = sorted({parts[0] for parts in parents})
     labels = torch.tensor([classes.index(parts[0]) for parts in parents])
-    return ImageFiles(str(path), split, tuple(paths), shape, labels, tuple(classes))
+    return replace(found, labels=labels, classes=tuple(classes))
 
 
-def _header(path: Path) -> tuple[tuple[int, int], str]:
-    try:
-        with Image.open(path) as image:
-            return image.size, image.mode
-    except BROKEN as error:
-        raise unreadable(path, error) from error
+def _size(found: Header) -> str:
+    return f"{found.width}x{found.height}"
 
 
-def unreadable(path: Path, error: Exception) -> UserError:
-    """What to tell about a file that is no (whole) image."""
-    return UserError(f"{path} can't be read as an image ({error}): remove or repair it.")
+def _readable(folder: Path, paths: list[Path]) -> list[Path]:
+    """The files that can be decoded. Raises: UserError when none can."""
+    kept, reasons = [], []
+    for path in paths:
+        try:
+            header(path)
+            decode(path, "RGB")
+            kept.append(path)
+        except UserError as error:
+            reasons.append(str(error))
+    if not kept:
+        raise UserError(f"None of the {len(paths)} images of {folder} can be read: {reasons[0]}")
+    if reasons:
+        warnings.warn(
+            f"{len(reasons)} of the {len(paths)} images of {folder} were left out; the first: "
+            f"{reasons[0]}",
+            stacklevel=2,
+        )
+    return kept
 
 
-def read_images(path: Path, split: str = "all") -> Images:
+def read_images(path: Path, split: str = "all", wanted: Wanted = AS_THEY_ARE) -> Images:
     """Images of a folder (with its sub-folder `split` if it has one) or a .npy / .npz file.
 
     Raises: UserError when the path is missing, holds no images, mixed sizes or unreadable files.
     """
     if path.is_dir():
-        return read_folder(path / split if (path / split).is_dir() else path, split)
-    if path.is_file() and path.suffix in (".npy", ".npz"):
-        return read_array(path, split)
+        return read_folder(path / split if (path / split).is_dir() else path, split, wanted)
+    file, _, key = str(path).rpartition(":") if not path.exists() else (str(path), "", "")
+    if Path(file).is_file() and Path(file).suffix in (".npy", ".npz"):
+        return wanted.images(read_array(Path(file), split, key))
     if path.is_file():
         raise UserError(f"{path} is no folder, .npy or .npz file: give one of these.")
-    raise UserError(f"{path} does not exist: give a folder of images, a .npy or a .npz file.")
+    what = "is no file or folder" if path.exists() else "does not exist"
+    raise UserError(f"{path} {what}: give a folder of images, a .npy or a .npz file.")
 
 
-def read_folder(path: Path, split: str = "all") -> Images:
-    """All images below a folder, sorted by path; first-level sub-folders are the classes.
-
-    Grey images stay grey when all are; else all become RGB.
+def read_folder(path: Path, split: str = "all", wanted: Wanted = AS_THEY_ARE) -> Images:
+    """All images below a folder in memory, as `find_images` finds them.
 
     Raises: UserError when there is none, when sizes differ, or when one is unreadable.
     """
-    files = find_images(path, split)
+    files = find_images(path, split, wanted)
     pixels = torch.cat(list(files.blocks()))
     return Images(str(path), split, pixels, files.labels, files.classes)
-
-
-def read_array(path: Path, split: str = "all") -> Images:
-    """uint8 images (N, H, W), (N, H, W, 1) or (N, H, W, 3) from .npy, or the only ones of .npz.
-
-    Raises: UserError for another shape or type, or a file that is no array.
-    """
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        arrays = {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        reason = "it holds Python objects" if "pickle" in str(error) else error
-        raise UserError(f"{path} can't be read as a numpy array ({reason}).") from error
-    except Exception as error:  # zipfile.BadZipFile and zlib.error of a damaged .npz
-        raise UserError(f"{path} is truncated or corrupt ({error}).") from error
-    images = [a for a in arrays.values() if a.dtype == np.uint8 and a.ndim in (3, 4)]
-    if len(images) > 1 or not arrays:
-        raise UserError(f"{path} holds {len(images)} arrays of images: give it exactly one.")
-    array = images[0] if images else next(iter(arrays.values()))
-    if array.dtype != np.uint8:
-        raise UserError(f"{path} holds {array.dtype} values: images must be uint8, 0 to 255.")
-    if array.size and array.ndim == 4 and array.shape[-1] in (1, 3):
-        pixels = torch.from_numpy(array).permute(0, 3, 1, 2).contiguous()
-    elif array.size and array.ndim == 3:
-        pixels = torch.from_numpy(array)[:, None].contiguous()
-    else:
-        raise UserError(
-            f"{path} has shape {array.shape}: images must be (N, H, W) or (N, H, W, 3)."
-        )
-    return Images(str(path), split, pixels, None)

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from imggen import methods
-from imggen.data.datasets import load as load_images
+from imggen.data.datasets import DataConfig
 from imggen.data.images import Images
 from imggen.methods import Method, Spec
 from imggen.runs.places import find
@@ -146,7 +146,8 @@ def sample_images(
     trained, manifest = load(find(run, docs))
     trained = with_sampler(trained, sampler)
     if trained.method.spec.source is not None:
-        test = load_images(manifest["config"]["data"]["name"], "test", root)
+        data = DataConfig(**{**manifest["config"]["data"], "root": root})
+        test = data.load("test")
         trained = dataclasses.replace(trained, sources=test.sources)
     classes = tuple(manifest["dataset"]["classes"])
     return generated(trained, n, seed, manifest["slug"], classes, label)

@@ -136,8 +136,8 @@ def test_other_labels_of_the_same_pixels_are_other_data(tmp_path, monkeypatch):
     load = datasets.load
     call(experiment(), tmp_path, "docs", "--no-publish")
 
-    def relabelled(name, split, root=None):
-        images = load(name, split, root)
+    def relabelled(*arguments):
+        images = load(*arguments)
         return dataclasses.replace(images, labels=images.labels.flip(0))
 
     monkeypatch.setattr(datasets, "load", relabelled)
@@ -158,9 +158,7 @@ def test_a_test_split_that_can_not_be_compared_is_refused_before_training(tmp_pa
 
 def test_too_few_images_are_refused_before_training(tmp_path, monkeypatch):
     load = datasets.load
-    monkeypatch.setattr(
-        datasets, "load", lambda name, split, root=None: load(name, split, root).subset(slice(9))
-    )
+    monkeypatch.setattr(datasets, "load", lambda *arguments: load(*arguments).subset(slice(9)))
     with pytest.raises(UserError, match="holds 9 images, and scores need"):
         call(experiment(), tmp_path, "docs")
     assert not (tmp_path / "run").exists()
