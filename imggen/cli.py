@@ -94,6 +94,7 @@ def evaluate(
     from imggen.data.prepare import Wanted
     from imggen.evaluation import evaluate as scoring
     from imggen.evaluation import report, resolve, scorecard
+    from imggen.features.cache import cache_folder, prune
 
     if n < 0:
         raise UserError(f"--n is {n}: give a number of images from 0 up (0 takes all).")
@@ -131,6 +132,8 @@ def evaluate(
     result = scoring.evaluate(gathered, utility)
     if str(wanted):
         result["protocol"]["images"] = str(wanted)
+    if cache:
+        prune(cache_folder())
     if json:
         print(_json(result))
     else:

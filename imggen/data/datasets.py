@@ -18,7 +18,7 @@ from imggen.data.folders import camvid, magnetic_tile, own_folder
 from imggen.data.images import Images, concatenate
 from imggen.data.prepare import AS_THEY_ARE, Wanted
 from imggen.system.errors import UserError
-from imggen.system.files import Json
+from imggen.system.files import Json, user_cache
 
 DOWNLOAD_TIMEOUT_SECONDS = 20
 SPLITS = ("train", "test", "all")
@@ -32,8 +32,7 @@ def data_root(root: Path | None = None) -> Path:
         return Path(root).expanduser()
     if os.environ.get("IMGGEN_DATA"):
         return Path(os.environ["IMGGEN_DATA"]).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "imggen"
+    return user_cache()
 
 
 def load(

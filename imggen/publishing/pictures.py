@@ -109,7 +109,7 @@ def training_gif(shown: Shown) -> bytes:
 
 
 def _frames(shown: Shown) -> list[Path]:
-    return [] if shown.run is None else sorted(shown.run.frames.glob("step-*.png"))
+    return [] if shown.run is None else shown.run.frame_files()
 
 
 def curves_svg(shown: Shown) -> bytes:

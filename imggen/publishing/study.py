@@ -95,7 +95,7 @@ def common_manifest(study: Study, config: Json, images: Images, seed: int) -> Ma
     config["data"]["root"] = None  # where the files lie on this machine is nobody's business
     return {
         "slug": study.slug,
-        "title": study.title,
+        "title": study.title if is_of_record(study, config) else about_other(study, images),
         "command": command_line(),
         "method": study.method_path,
         "config": config,
@@ -106,6 +106,11 @@ def common_manifest(study: Study, config: Json, images: Images, seed: int) -> Ma
         "packages": package_versions(),
         "seed": seed,
     }
+
+
+def about_other(study: Study, images: Images) -> str:
+    """A title for settings that are not those of record, whose title may name other data."""
+    return f"{study.method_path.rpartition(':')[2]} on {images.name}, with other settings"
 
 
 def about(images: Images) -> Json:

@@ -69,13 +69,16 @@ class RunDir:
         """
         return locks.locked(self.path, "wait until it ends, or choose another --run-dir")
 
+    def frame_files(self) -> list[Path]:
+        """The pictures of the training, in order."""
+        return sorted(p for p in self.frames.glob("step-*.png") if p.stem[5:].isdecimal())
+
     def rewind(self, step: int) -> None:
         """Forgets rows and frames after `step`: they will be made again, the same."""
         rows = [row for row in self.read_stats() if row["step"] <= step]
         write_bytes(self.stats, "".join(json.dumps(row) + "\n" for row in rows).encode())
-        for frame in self.frames.glob("step-*.png"):
-            number = frame.stem.removeprefix("step-")
-            if number.isdecimal() and int(number) > step:
+        for frame in self.frame_files():
+            if int(frame.stem.removeprefix("step-")) > step:
                 frame.unlink()
         for left in (*self.path.glob(".*.tmp"), *self.frames.glob(".*.tmp")):
             left.unlink(missing_ok=True)  # of a process that was killed while it wrote

@@ -15,6 +15,9 @@ from imggen.system.files import Json
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "imageio", "safetensors")
 
 
+PLACES = ("--data.root", "--run-dir", "--docs-dir")
+
+
 def git_state() -> Json:
     """Commit of the checkout, and whether its package or experiments differ from it.
 
@@ -55,7 +58,19 @@ def command_line() -> str:
     root = checkout()
     if root is not None and program.resolve().is_relative_to(root):
         program = program.resolve().relative_to(root)
-    return shlex.join(["python", str(program), *sys.argv[1:]])
+    return shlex.join(["python", str(program), *_without_places(sys.argv[1:])])
+
+
+def _without_places(arguments: list[str]) -> list[str]:
+    """The arguments without this machine's folders, which are nobody's business."""
+    told = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        flag, equals, _ = argument.partition("=")
+        if before in PLACES:
+            told.append("DIR")
+        else:
+            told.append(f"{flag}=DIR" if equals and flag in PLACES else argument)
+    return told
 
 
 def n_parameters(method: Method) -> int:

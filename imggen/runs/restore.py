@@ -143,11 +143,16 @@ def sample_images(
 
     Raises: UserError for a label or sampler option that the method does not know.
     """
-    trained, manifest = load(find(run, docs))
+    folder = find(run, docs)
+    trained, manifest = load(folder)
     trained = with_sampler(trained, sampler)
-    if trained.method.spec.source is not None:
+    try:
+        slug, classes = str(manifest["slug"]), tuple(map(str, manifest["dataset"]["classes"]))
         data = DataConfig(**{**manifest["config"]["data"], "root": root})
-        test = data.load("test")
-        trained = dataclasses.replace(trained, sources=test.sources)
-    classes = tuple(manifest["dataset"]["classes"])
-    return generated(trained, n, seed, manifest["slug"], classes, label)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{folder / 'manifest.json'} is not whole ({type(error).__name__}: {error})."
+        ) from error
+    if trained.method.spec.source is not None:
+        trained = dataclasses.replace(trained, sources=data.load("test").sources)
+    return generated(trained, n, seed, slug, classes, label)

@@ -6,13 +6,15 @@ them in one flat buffer, so penalties and several backward passes a step need no
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from imggen.system.errors import UserError
 from imggen.system.world import World, read_environment
 
 
@@ -38,13 +40,27 @@ def disconnect(wait: bool) -> None:
         dist.destroy_process_group()
 
 
+@contextlib.contextmanager
+def talking() -> Iterator[None]:
+    """Around what the ranks say to each other. Raises: UserError when one does not answer."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(
+            "Another process of this run ended or can't be reached: read what it said, and start "
+            f"the same command again, which goes on from the last checkpoint ({reason})."
+        ) from error
+
+
 def average_gradients(parameters: Sequence[Tensor], world: World) -> None:
     """Replaces each `.grad` by its mean over the ranks; a missing gradient counts as zero."""
     if world.size == 1:
         return
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
     flat = torch.cat([g.reshape(-1) for g in gradients])
-    dist.all_reduce(flat)
+    with talking():
+        dist.all_reduce(flat)
     flat /= world.size
     for parameter, gradient, mean in zip(
         parameters, gradients, flat.split([g.numel() for g in gradients]), strict=True
@@ -57,12 +73,14 @@ def any_rank(flags: Sequence[bool], device: torch.device, world: World) -> list[
     if world.size == 1:
         return list(flags)
     votes = torch.tensor(flags, dtype=torch.int32, device=device)
-    dist.all_reduce(votes)
+    with talking():
+        dist.all_reduce(votes)
     return [bool(vote) for vote in votes.tolist()]
 
 
 def broadcast(tensors: Iterable[Tensor], world: World) -> None:
     """Gives every rank the tensors of rank 0."""
     if world.size > 1:
-        for tensor in tensors:
-            dist.broadcast(tensor, src=0)
+        with talking():
+            for tensor in tensors:
+                dist.broadcast(tensor, src=0)

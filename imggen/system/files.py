@@ -37,6 +37,11 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+def user_cache() -> Path:
+    """The user's folder for what can be made or downloaded again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "imggen"
+
+
 def refuse_unwritable(flag: str, path: Path | None) -> None:
     """Raises UserError when a file can't be written there: before the work, not after it."""
     if path is None:
@@ -93,7 +98,7 @@ def read_json(path: Path) -> Json:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist: is {path.parent} a finished run?") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} can't be read as JSON ({error}).") from error
     if not isinstance(value, dict):
         raise UserError(f"{path} holds no JSON object.")

@@ -164,13 +164,14 @@ class Trainer:
         state = checkpoint.read_latest(self.run.path)
         if state is not None:
             checkpoint.refuse_other(state["identity"], self.identity, self.run.path)
-            self.method.load_state_dict(state["method"])
-            self.ema.load_state_dict(state["ema"])
-            for name, optimizer in self.method.optimizers.items():
-                optimizer.load_state_dict(state["optimizers"][name])
-            self.window = {k: v.to(self.device) for k, v in state["window"].items()}
-            self.window_steps = state["window_steps"]
-            self.step, self.wall_seconds = state["step"], state["wall_seconds"]
+            try:
+                self.restore(state)
+            except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+                reason = str(error).strip().split("\n")[0]
+                raise UserError(
+                    f"The checkpoint in {self.run.path} does not fit this method "
+                    f"({type(error).__name__}: {reason}): choose another --run-dir."
+                ) from error
             self.take_facts(state.get("facts", self.facts))
             if self.step > self.config.steps:
                 raise UserError(
@@ -180,14 +181,24 @@ class Trainer:
         if self.world.is_main:
             self.run.rewind(self.step)
 
+    def restore(self, state: Json) -> None:
+        """Takes everything that `state` gave."""
+        self.method.load_state_dict(state["method"])
+        self.ema.load_state_dict(state["ema"])
+        for name, optimizer in self.method.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self.window = {k: v.to(self.device) for k, v in state["window"].items()}
+        self.window_steps = dict(state["window_steps"])
+        self.step, self.wall_seconds = int(state["step"]), float(state["wall_seconds"])
+
     def take_facts(self, before: Json) -> None:
         """Where nothing is left to train, what was told of the training stays as it was."""
         if self.step == self.config.steps:
             self.facts = before
-        elif before["device"] != self.facts["device"] and self.world.is_main:
+        elif before.get("device") != self.facts["device"] and self.world.is_main:
             self.run.log(
-                f"so far trained on {before['device']}, from here on {self.facts['device']}: it "
-                "will not end with the bits that either would have ended with alone"
+                f"so far trained on {before.get('device')}, from here on {self.facts['device']}: "
+                "it will not end with the bits that either would have ended with alone"
             )
 
     # -- the loop -------------------------------------------------------------------------------
@@ -259,10 +270,10 @@ class Trainer:
 
     def not_finite(self) -> UserError:
         """What to tell when a loss became NaN or infinite."""
+        also = " or --train.precision fp32" if self.config.precision != "fp32" else ""
         return UserError(
             f"A loss or its gradient became NaN or infinite at or before step {self.step}: the "
-            "checkpoint before "
-            f"it is kept in {self.run.path}; try a smaller learning rate or --train.precision fp32."
+            f"checkpoint before it is kept in {self.run.path}; try a smaller learning rate{also}."
         )
 
     def log(self, progress: Progress) -> None:

@@ -17,7 +17,7 @@ import torch
 from imggen.data import datasets
 from imggen.methods import dcgan, vae
 from imggen.runs.folder import RunDir
-from imggen.system.errors import UserError
+from imggen.system.errors import Interrupted, UserError
 from imggen.system.files import sha256_file, write_bytes
 from imggen.system.seeds import derive_seed
 from imggen.training import checkpoint
@@ -66,7 +66,7 @@ def test_the_statistics_are_the_same_after_a_stop(tmp_path):
         if step:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(Exception, match="SIGTERM"):
+    with pytest.raises(Interrupted, match="SIGTERM"):
         stopped.train(stop_at)
     assert 0 < checkpoint.read(tmp_path / "parts" / checkpoint.NAME)["step"] < 30
     trainer(tmp_path / "parts").train(keep_no_frame)
