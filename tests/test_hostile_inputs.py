@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hostile_inputs import CASES, Case
+import torch
+from hostile_inputs import CASES, GREY, Case
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imggen.data.files import read_images
+from imggen.features import fidelity
+from imggen.features.sets import read_features
+from imggen.runs.restore import load
+from imggen.system.errors import UserError
+from imggen.training import checkpoint
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -45,3 +58,58 @@ def test_hostile_input(case: Case, finished, run, tmp_path, monkeypatch):
     assert not left, "half-written files"
     new = {p.name for p in tmp_path.rglob("*.png") if p.is_file()} - {p.name for p in before}
     assert not {name for name in new if "step-" not in name}, "a picture of nothing"
+
+
+def readers(folder: Path) -> dict[str, Callable[[], object]]:
+    """By file: what reads it."""
+    return {
+        "RUN/checkpoint.pt": lambda: checkpoint.read(folder / "RUN" / "checkpoint.pt"),
+        "RUN/weights.safetensors": lambda: load(folder / "RUN"),
+        "RUN/manifest.json": lambda: load(folder / "RUN"),
+        "x.npy": lambda: read_images(folder / "x.npy"),
+        "f.npy": lambda: read_features(folder / "f.npy"),
+        "x.npz": lambda: read_images(folder / "x.npz"),
+        "x/000.png": lambda: read_images(folder / "x"),
+        "w.pth": lambda: fidelity.extractor("vgg16", folder / "w.pth"),
+    }
+
+
+@pytest.fixture(scope="module")
+def good(finished, tmp_path_factory) -> Path:
+    """One whole file of each kind."""
+    from hostile_inputs import folder_of
+
+    folder = tmp_path_factory.mktemp("good")
+    shutil.copytree(finished, folder / "RUN")
+    np.save(folder / "x.npy", GREY)
+    np.save(folder / "f.npy", np.ones((40, 5)))
+    np.savez_compressed(folder / "x.npz", a=GREY)
+    folder_of(GREY[:3], "x")(folder)
+    torch.save({"a": torch.zeros(1)}, folder / "w.pth")
+    return folder
+
+
+@given(st.data())
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_random_damage_is_a_sentence_or_harmless(good, data):
+    """Whatever bytes change: one of our own errors, or the file still reads."""
+    name = data.draw(st.sampled_from(sorted(readers(good))))
+    whole = (good / name).read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    kind = data.draw(st.sampled_from(["cut", "flip", "insert", "drop", "zeros"]))
+    extra = data.draw(st.binary(min_size=1, max_size=8))
+    damaged = {
+        "cut": whole[:at],
+        "flip": whole[:at] + bytes([whole[at] ^ (extra[0] or 1)]) + whole[at + 1 :],
+        "insert": whole[:at] + extra + whole[at:],
+        "drop": whole[:at] + whole[at + len(extra) :],
+        "zeros": whole[:at] + bytes(len(whole) - at),
+    }[kind]
+    try:
+        (good / name).write_bytes(damaged)
+        with contextlib.suppress(UserError, ValueError):
+            readers(good)[name]()
+    finally:
+        (good / name).write_bytes(whole)

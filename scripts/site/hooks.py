@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import bibliography
 import published_runs as runs
 import reference
+import wrong_inputs
 from mkdocs.exceptions import PluginError
 
 from imggen.publishing.status import damaged
@@ -62,11 +63,12 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Adds the pages that are made from the code and from references.bib."""
+    """Adds the pages that are made from the code, the tests and references.bib."""
     for uri, content in reference.pages().items():
         files.append(_generated(config, uri, content))
     bib = bibliography.load(Path(config.docs_dir) / "references.bib")
     files.append(_generated(config, "bibliography.md", bibliography.page(bib)))
+    files.append(_generated(config, wrong_inputs.URI, wrong_inputs.page()))
     return files
 
 
