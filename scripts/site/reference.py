@@ -24,7 +24,8 @@ FRONT = "---\nsearch:\n  exclude: true\n---\n\n"
 def modules() -> list[str]:
     """All public modules of imggen, papers apart; of rooms only the one that says something."""
     found = pkgutil.walk_packages(imggen.__path__, "imggen.")
-    files = [m.name for m in found if not m.ispkg and not m.name.startswith("imggen.methods.")]
+    left_out = ("imggen.methods.", "imggen.__main__")
+    files = [m.name for m in found if not m.ispkg and not m.name.startswith(left_out)]
     return sorted([*files, "imggen.methods"], key=lambda name: (ROOMS.index(room_of(name)), name))
 
 
