@@ -1,0 +1,166 @@
+"""Being stopped in every phase, two processes at once, closed terminals, clusters."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from imggen.runs.folder import RunDir
+from imggen.system.errors import UserError
+from imggen.system.locks import locked
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SCRIPT = (sys.executable, "experiments/dcgan_mnist.py", "--data.name", "digits",
+          "--train.steps", "100000", "--no-publish", "--run-dir")  # fmt: skip
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def start(*command: str | Path, **more) -> subprocess.Popen:
+    return subprocess.Popen(
+        [str(part) for part in command],
+        cwd=REPOSITORY,
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
+
+
+def wait_for(happened, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def training(tmp_path):
+    """A training that goes on until it is stopped, in tmp_path/run."""
+    process = start(*SCRIPT, tmp_path / "run", stdout=subprocess.DEVNULL)
+    wait_for(lambda: "starting" in (tmp_path / "run" / "log.txt").read_text()
+             if (tmp_path / "run" / "log.txt").exists() else False)  # fmt: skip
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_a_second_process_is_refused_and_a_dead_one_blocks_nobody(training, run, tmp_path):
+    done = run("experiments/dcgan_mnist.py", "--data.name", "digits", "--method.width", "8",
+               "--no-publish", "--run-dir", tmp_path / "run")  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"in use by process {training.pid} on " in done.stderr
+    assert "choose another --run-dir" in done.stderr
+    assert training.poll() is None, "the first one goes on"
+    training.send_signal(signal.SIGKILL)
+    training.wait()
+    with RunDir(tmp_path / "run").locked():
+        assert json.loads((tmp_path / "run" / "lock").read_text())["pid"] == os.getpid()
+
+
+def test_a_lock_that_cannot_be_read_still_locks(tmp_path):
+    with locked(tmp_path, "wait"):
+        (tmp_path / "lock").write_text("damaged")
+        with (
+            pytest.raises(UserError, match="in use by another process: wait"),
+            locked(tmp_path, "wait"),
+        ):
+            pass
+    with locked(tmp_path, "wait"):
+        pass
+
+
+@pytest.mark.slow
+def test_a_closed_terminal_saves_a_checkpoint(training, tmp_path):
+    training.send_signal(signal.SIGHUP)
+    assert training.wait(60) == 75
+    assert "Stopped by SIGHUP at step" in training.stderr.read()
+    assert (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "code"), [("SIGUSR1", 75), ("SIGINT", 130)])
+def test_a_signal_while_libraries_are_imported_is_quiet(name, code, tmp_path):
+    """As soon as imggen is imported, long before torch is."""
+    first = "import sys; sys.argv[0] = 'experiments/x.py'; import __main__; "
+    first += "__main__.__file__ = 'experiments/x.py'; import imggen; print('now', flush=True); "
+    first += "import torch; import time; time.sleep(60)"
+    process = start(sys.executable, "-c", first, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == "now\n"
+    process.send_signal(getattr(signal, name))
+    assert process.wait(30) == code
+    assert process.stderr.read() == ""
+
+
+def test_a_signal_outside_the_loop_ends_with_75(run, monkeypatch, tmp_path):
+    """While samples are scored, say: what was trained is kept."""
+
+    def stopped(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr("imggen.experiment.score", stopped)
+    command = ("experiments/dcgan_mnist.py", "--data.name", "digits", "--train.steps", "20")
+    places = ("--run-dir", tmp_path / "run", "--docs-dir", tmp_path / "docs")
+    done = run(*command, *places)
+    assert done.returncode == 75
+    assert "Stopped by SIGTERM: the same command goes on" in done.stderr
+    assert not (tmp_path / "docs").exists()
+    monkeypatch.undo()
+    assert run(*command, *places).returncode == 0
+
+
+@pytest.mark.slow
+def test_whoever_reads_the_output_may_leave(tmp_path):
+    """`| head -1` does not end a training."""
+    process = start(*SCRIPT, tmp_path / "run", "--train.log-steps", "5", stdout=subprocess.PIPE)
+    assert "starting" in process.stdout.readline()
+    process.stdout.close()
+    rows = tmp_path / "run" / "stats.jsonl"
+    wait_for(lambda: rows.exists() and len(rows.read_text().splitlines()) > 5)
+    time.sleep(16)  # a line is printed every 15 seconds
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 75
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
+def test_other_encodings_of_the_terminal(encoding, tmp_path):
+    command = (sys.executable, "-m", "imggen", "evaluate", "digits:test", "digits:train")
+    for flags in ((), ("--json",)):
+        done = subprocess.run([*command, *flags], cwd=REPOSITORY, capture_output=True,
+                              env={**ENVIRONMENT, "PYTHONIOENCODING": encoding})  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        if flags:
+            found = json.loads(done.stdout.decode(encoding))
+            assert found["metrics"]["frechet_distance"]["value"] > 0
+
+
+@pytest.mark.parametrize(("code", "again"), [(75, True), (138, True), (143, True), (1, False),
+                                             (2, False), (0, False)])  # fmt: skip
+def test_the_cluster_script_asks_for_another_turn(code, again, tmp_path):
+    for name, body in (("srun", f"exit {code}"), ("scontrol", f'echo "$@" > {tmp_path}/asked')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {**ENVIRONMENT, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
+    environment["SLURM_SUBMIT_DIR"] = str(tmp_path)
+    done = subprocess.run(["bash", "scripts/slurm.sh", "experiments/dcgan_mnist.py"],
+                          cwd=REPOSITORY, env=environment)  # fmt: skip
+    assert done.returncode == code
+    assert (tmp_path / "asked").exists() == again
+    if again:
+        assert (tmp_path / "asked").read_text() == "requeue 7\n"
+
+
+def test_the_cluster_script_without_an_experiment_fails(tmp_path):
+    done = subprocess.run(
+        ["bash", "scripts/slurm.sh"], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "name the experiment" in done.stderr
