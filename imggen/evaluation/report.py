@@ -12,14 +12,25 @@ WIDTH = 34
 """Of the column that names the metrics."""
 
 
-def number(value: float) -> str:
-    """Four significant digits, in scientific notation only from ten million on."""
+def number(value: float, half_width: float = 0.0) -> str:
+    """A value as people read it: with the digits that its uncertainty leaves, else with three.
+
+    Of an interval's half width two digits count if it begins with 1 or 2, else one.
+    """
     if abs(value) >= 1e7:
         return f"{value:.3e}"
-    if abs(value) >= 1000:
-        return f"{value:.0f}"
-    digits = 3 if value == 0 else max(0, min(6, 3 - math.floor(math.log10(abs(value)))))
-    return f"{value:.{digits}f}"
+    if half_width > 0:
+        place = math.floor(math.log10(half_width))
+        digits = -place + (half_width / 10**place < 3)
+    else:
+        digits = 2 - math.floor(math.log10(abs(value))) if value else 3
+    return f"{value:.{max(0, min(6, digits))}f}"
+
+
+def with_interval(value: float, low: float, high: float) -> tuple[str, str, str]:
+    """A value and the ends of its interval, with the digits that the interval leaves."""
+    half_width = (high - low) / 2
+    return number(value, half_width), number(low, half_width), number(high, half_width)
 
 
 def table(result: Result, write: Callable[[str], None] = print) -> None:
@@ -56,18 +67,27 @@ def _line(name: str, row: Entry, columns: list[str], result: Result) -> str:
     head, factor = f"{heading(name):<{WIDTH}}", TITLES[name].factor
     if row["value"] is None:
         return f"{head}{'-':>10}   {row.get('note')}"
-    value, low, high = (number(factor * end) for end in known(row))
+    value, low, high = with_interval(*(factor * end for end in known(row)))
     found = result["comparison"].get(name) if "comparison" in result else None
     rival = result["against"]["metrics"].get(name) if "against" in result else None
     cells = {
         "value": value,
         "95 % interval": f"[{low}, {high}]",
-        "floor": _scaled(row.get("floor"), factor),
+        "floor": floor_text(name, row),
         "against": _scaled(rival and rival["value"], factor),
         "p": _p_value(found["p_value"]) if found else "-",
         "better": found["better"] if found else "-",
     }
     return head + "".join(_cell(column, cells[column]) for column in columns)
+
+
+def floor_text(name: str, row: Entry) -> str:
+    """A floor, with the digits that its own interval leaves."""
+    floor, factor = row.get("floor"), TITLES[name].factor
+    if floor is None:
+        return "-"
+    low, high = row.get("floor_interval", [floor, floor])
+    return number(factor * floor, factor * (high - low) / 2)
 
 
 def _scaled(value: float | None, factor: float) -> str:

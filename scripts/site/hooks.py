@@ -25,6 +25,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import bibliography
+import figures
 import published_runs as runs
 import reference
 import wrong_inputs
@@ -48,6 +49,9 @@ LANDMARKS = [
     ),
 ]
 
+KATEX = re.compile(r'<(?:link|script)[^>]*vendor/katex/[^>]*>(?:</script>)?')
+"""A third of what a page weighs, for those without a formula."""
+
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
 os.environ.setdefault("DISABLE_MKDOCS_2_WARNING", "true")
 
@@ -69,10 +73,12 @@ def on_files(files: Any, config: Any) -> Any:
     bib = bibliography.load(Path(config.docs_dir) / "references.bib")
     files.append(_generated(config, "bibliography.md", bibliography.page(bib)))
     files.append(_generated(config, wrong_inputs.URI, wrong_inputs.page()))
+    for uri, still in figures.stills(Path(config.docs_dir)):
+        files.append(_generated(config, uri, still))
     return files
 
 
-def _generated(config: Any, uri: str, content: str) -> Any:
+def _generated(config: Any, uri: str, content: str | bytes) -> Any:
     from mkdocs.structure.files import File
 
     return File.generated(config, uri, content=content)
@@ -89,9 +95,21 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
         except runs.MacroError as error:
             raise PluginError(f"{page.file.src_uri}: {match[0]}: {error}") from error
 
+    page.meta.setdefault("description", first_sentences(markdown))
     markdown = MACRO.sub(expand, markdown)
     bib = bibliography.load(Path(config.docs_dir) / "references.bib")
     return bibliography.cite(markdown, bib, page)
+
+
+def first_sentences(markdown: str, most: int = 160) -> str:
+    """What a page says first, as plain text of at most so many characters: for search engines."""
+    for paragraph in re.split(r"\n\s*\n", markdown):
+        text = MACRO.sub("", re.sub(r"<[^>]+>|\{[^}]*\}", "", paragraph)).strip()
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.sub(r"\[@[^\]]*\]|[*`_]", "", text))
+        if len(text) > 40 and not text.startswith(("#", "|", "-", ":::", "!!!", "???", "<", "$")):
+            text = " ".join(text.split())
+            return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"
+    return ""
 
 
 def on_page_context(context: Any, page: Any, config: Any, nav: Any) -> Any:
@@ -101,10 +119,12 @@ def on_page_context(context: Any, page: Any, config: Any, nav: Any) -> Any:
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
-    """Sets the language of French pages, and makes wide tables reachable by keyboard."""
+    """Sets the language of French pages, names landmarks, leaves out what a page does not need."""
     language = page.meta.get("lang")
     if language:
         output = re.sub(r'<html lang="[a-z]+"', f'<html lang="{language}"', output, count=1)
+    if "arithmatex" not in output:
+        output = KATEX.sub("", output)
     for pattern, replacement in LANDMARKS:
         output = re.sub(pattern, replacement, output)
     return output

@@ -6,7 +6,7 @@ import html
 from typing import TYPE_CHECKING, TypedDict
 
 from imggen.evaluation.catalogue import METRICS, SEES, TITLES, Entries, Entry, heading
-from imggen.evaluation.report import number
+from imggen.evaluation.report import floor_text, number, with_interval
 
 if TYPE_CHECKING:
     from imggen.evaluation.evaluate import Result
@@ -24,11 +24,10 @@ def value_text(name: str, row: Valued | Entry) -> str:
     if row["value"] is None:
         return "–"
     factor = TITLES[name].factor
-    text = number(factor * row["value"])
-    if row["interval"]:
-        low, high = (number(factor * bound) for bound in row["interval"])
-        text += f' <span class="interval">[{low}, {high}]</span>'
-    return text
+    if not row["interval"]:
+        return number(factor * row["value"])
+    text, low, high = with_interval(factor * row["value"], *(factor * b for b in row["interval"]))
+    return f'{text} <span class="interval">[{low}, {high}]</span>'
 
 
 def rows(metrics: Entries, folded: bool) -> list[str]:
@@ -46,11 +45,11 @@ def rows(metrics: Entries, folded: bool) -> list[str]:
 
 
 def _row(name: str, entry: Entry) -> str:
-    value, real = value_text(name, entry), entry.get("floor")
+    value = value_text(name, entry)
     if entry["value"] is None:
         why = html.escape(entry.get("note", "")).replace("|", "&#124;")
         value = f"– <small>{why}</small>"
-    floor = "–" if real is None else number(TITLES[name].factor * real)
+    floor = floor_text(name, entry).replace("-", "–" if entry.get("floor") is None else "−")
     return f"| {heading(name)} | {value} | {floor} | {SEES[METRICS[name].sees]} |"
 
 

@@ -7,16 +7,18 @@ import html
 import importlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 import audit_tables
+import figures
 import metric_tables
 from metric_tables import value_text
 
-from imggen.evaluation.catalogue import METRICS
+from imggen.evaluation.catalogue import LEGEND, METRICS
 from imggen.publishing import pictures
 from imggen.publishing.status import status
 from imggen.studies.audit import audit
@@ -100,18 +102,39 @@ class Site:
         file, caption = FIGURES[kind]
         if file not in manifest["files"]:
             raise MacroError(f"{slug} has no {file}")
-        source = self.link(f"assets/experiments/{slug}/{file}")
+        folder = f"assets/experiments/{slug}"
+        width, height = figures.size(self.docs / folder / file)
         title = f"{manifest['title']}. {caption}"
-        made = f" [How this was made](#made-{slug})." if self.has_card(slug) else ""
+        shown, moves = file, ""
+        if file.endswith(".gif"):
+            shown = figures.still_of(file)
+            moves = f' data-moves="{self.url(f"{folder}/{file}")}"'
+        lazy = "" if self.is_first(f"{kind} {slug}") else " loading=lazy"
         return (
-            f'<figure markdown="span" class="run {kind}">\n'
-            f"![{title}]({source}){{ loading=lazy }}\n"
-            f'<figcaption markdown="span">{title}{made}</figcaption>\n</figure>'
+            f'<figure markdown="span" class="run {kind}"{moves}>\n'
+            f"![{title}]({self.link(f'{folder}/{shown}')})"
+            f"{{ width={width} height={height}{lazy} }}\n"
+            f'<figcaption markdown="span">{title} '
+            f"[How this was made]({self.card_link(slug)}).</figcaption>\n</figure>"
         )
 
-    def has_card(self, slug: str) -> bool:
-        """Whether this page also shows the card of the experiment."""
-        return f"card {slug} " in (self.page.markdown or "")
+    def is_first(self, macro: str) -> bool:
+        """Whether a figure is the page's first one, which a reader sees at once."""
+        kinds = "|".join(FIGURES)
+        found = re.search(rf"\{{\{{ ?((?:{kinds}) [\w-]+)", self.page.markdown or "")
+        return found is not None and found[1] == macro
+
+    def card_link(self, slug: str) -> str:
+        """To the card of an experiment: on this page, else in the post that has it.
+
+        Raises: MacroError when no page shows it.
+        """
+        if f"card {slug} " in (self.page.markdown or ""):
+            return f"#made-{slug}"
+        for post in sorted((self.docs / "blog" / "posts").glob("*.md")):
+            if f"card {slug} " in post.read_text(encoding="utf-8"):
+                return f"{self.link(f'blog/posts/{post.name}')}#made-{slug}"
+        raise MacroError(f"no post has the card of {slug}: a figure must lead to it")
 
     def metrics(self, slug: str) -> str:
         """Table of value, interval and floor."""
@@ -122,7 +145,7 @@ class Site:
             f"{result['protocol']['n']:,} samples against as many images of {real['name']}:"
             f"{real['split']}; features: {features['name']} "
             f"({features.get('details') or 'raw pixels'}). "
-            f"The floor is the same metric between training and test images. "
+            f"The floor is the same metric between training and test images. {LEGEND}. "
             f"[Protocol]({self.link('protocol.md')})."
         )
         lines = [*first, "", f"<small markdown>{note}</small>", ""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import pkgutil
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ ROOMS = (
 )
 """From the highest room to the lowest, as they are told in docs/contributing.md."""
 
-FRONT = "---\nsearch:\n  exclude: true\n---\n\n"
+FRONT = "---\nsearch:\n  exclude: true\ndescription: {}\n---\n\n"
 """Module pages would be most of the search index, which every page loads; their index is found."""
 
 
@@ -27,6 +28,11 @@ def modules() -> list[str]:
     left_out = ("imggen.methods.", "imggen.__main__")
     files = [m.name for m in found if not m.ispkg and not m.name.startswith(left_out)]
     return sorted([*files, "imggen.methods"], key=lambda name: (ROOMS.index(room_of(name)), name))
+
+
+def front(module: str) -> str:
+    """The head of a module's page."""
+    return FRONT.format(json.dumps(summary(module), ensure_ascii=False))
 
 
 def room_of(module: str) -> str:
@@ -47,7 +53,7 @@ def pages() -> dict[str, str]:
     made = method_pages.pages({name: f"reference/{name}.md" for name in modules()})
     for name in modules():
         made[f"reference/{name}.md"] = (
-            f"{FRONT}# {name}\n\n::: {name}\n    options:\n      show_root_toc_entry: false\n"
+            f"{front(name)}# {name}\n\n::: {name}\n    options:\n      show_root_toc_entry: false\n"
         )
     made["reference/index.md"] = index()
     return made

@@ -1,0 +1,46 @@
+"""Pictures on pages: with their size, so that nothing shifts, and still until they are played."""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+STILL = "-still.png"
+"""Ends the name of the last frame of a GIF, made when the site is built."""
+
+
+@functools.cache
+def size(path: Path) -> tuple[int, int]:
+    """Width and height of a PNG, GIF or SVG, in pixels."""
+    if path.suffix != ".svg":
+        with Image.open(path) as image:
+            return image.size
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', path.read_text(encoding="utf-8")[:2000])
+    if found is None:
+        raise ValueError(f"{path} has no viewBox")
+    return round(float(found[1])), round(float(found[2]))
+
+
+def still_of(file: str) -> str:
+    """The name of a GIF's still."""
+    return file.removesuffix(".gif") + STILL
+
+
+def stills(docs: Path) -> Iterator[tuple[str, bytes]]:
+    """Address below docs/ and PNG of the last frame of each published GIF."""
+    for path in sorted((docs / "assets" / "experiments").glob("*/*.gif")):
+        with Image.open(path) as image:
+            image.seek(image.n_frames - 1)  # type: ignore[attr-defined]
+            buffer = io.BytesIO()
+            image.convert("L" if _is_grey(image) else "RGB").save(buffer, "PNG", optimize=True)
+        yield str(Path(still_of(str(path.relative_to(docs)))).as_posix()), buffer.getvalue()
+
+
+def _is_grey(image: Image.Image) -> bool:
+    red, green, blue = image.convert("RGB").split()
+    return red.tobytes() == green.tobytes() == blue.tobytes()
