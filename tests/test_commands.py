@@ -15,6 +15,7 @@ from imggen.publishing.status import load_experiments, status
 from imggen.runs import places
 from imggen.runs.settings import differences
 from imggen.studies.audit.audit import Audit
+from imggen.studies.comparison import Comparison
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 METRICS = {
@@ -308,5 +309,5 @@ def test_experiments_keep_to_their_slug():
     for path in (REPOSITORY / "experiments").glob("*.py"):
         assert len(path.read_text().splitlines()) <= 30
     for experiment in load_experiments(REPOSITORY / "experiments"):
-        assert isinstance(experiment, (Experiment, Audit))
+        assert isinstance(experiment, (Experiment, Audit, Comparison))
     assert len(set(SLUGS)) == len(SLUGS) >= 2

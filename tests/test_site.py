@@ -108,13 +108,14 @@ def test_the_french_report_says_that_it_is_french(site):
 def test_numbers_on_the_page_are_those_of_the_file(site):
     import json
 
-    from imggen.evaluation.report import number
+    from imggen.evaluation.report import with_interval
 
     folder = REPOSITORY / "docs" / "assets" / "experiments" / "dcgan-mnist"
     metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
     html = (site / "blog" / "dcgan-mnist" / "index.html").read_text()
     for name in ("frechet_distance", "precision", "coverage"):
-        assert number(metrics[name]["value"]) in html
+        shown = with_interval(metrics[name]["value"], *metrics[name]["interval"])
+        assert f'{shown[0]} <span class="interval">[{shown[1]}, {shown[2]}]' in html
 
 
 @pytest.mark.browser

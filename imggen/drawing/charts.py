@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # Mid-tones with at least 3:1 contrast on both a white and a near-black page.
 COLOURS = ("#3d7ff0", "#d9622b", "#1f9d6b", "#b0559f", "#8f7a12")
 INK = "#7b8190"
+KINDS = ("#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#edc948", "#b07aa1", "#ff9da7",
+         "#9c755f", "#bab0ac")  # fmt: skip
+"""Ten kinds side by side: Tableau's palette (M. Stone 2016)."""
 
 
 @contextlib.contextmanager

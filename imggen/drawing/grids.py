@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import imageio.v3 as iio
 import numpy as np
+import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -44,6 +45,16 @@ def image_grid(pixels: Tensor, columns: int, scale: int = 1, padding: int = PADD
         left = padding + (i % columns) * (width + padding)
         grid[top : top + height, left : left + width] = image
     return grid
+
+
+def tinted(pixels: Tensor, colours: Tensor) -> Tensor:
+    """Grey uint8 images (N, 1, H, W) as ink of white on a ground of their own colour (N, 3).
+
+    In 16 levels: the eye needs no more here, and the file has half the size.
+    """
+    ink = (pixels.float() / 17).round() / 15
+    ground = colours.float()[:, :, None, None] * 0.62
+    return (ground + ink * (255 - ground)).round().to(torch.uint8)
 
 
 def png(image: Pixels) -> bytes:

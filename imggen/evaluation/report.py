@@ -75,7 +75,7 @@ def _line(name: str, row: Entry, columns: list[str], result: Result) -> str:
         "95 % interval": f"[{low}, {high}]",
         "floor": floor_text(name, row),
         "against": _scaled(rival and rival["value"], factor),
-        "p": _p_value(found["p_value"]) if found else "-",
+        "p": p_value(found["p_value"]) if found else "-",
         "better": found["better"] if found else "-",
     }
     return head + "".join(_cell(column, cells[column]) for column in columns)
@@ -94,7 +94,8 @@ def _scaled(value: float | None, factor: float) -> str:
     return "-" if value is None else number(factor * value)
 
 
-def _p_value(p: float) -> str:
+def p_value(p: float) -> str:
+    """With three decimals."""
     return f"{p:.3f}" if p >= 0.0005 else "< 0.001"
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from imggen.data.images import Images, normalise, to_uint8
 from imggen.drawing import charts, grids
+from imggen.features.extractors import lenet_extractor
 from imggen.methods import Method, Reconstructs
 from imggen.runs.folder import RunDir
 from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents, walk
@@ -135,12 +136,33 @@ def reconstructions_png(shown: Shown) -> bytes:
 
 def manifold_png(shown: Shown) -> bytes:
     """Decoded 2-D latents at the quantiles of the standard normal (arXiv:1312.6114, Figure 4)."""
+    pixels = manifold(shown)
+    return grids.png(grids.image_grid(pixels, MANIFOLD, max(1, 42 // pixels.shape[2]), padding=0))
+
+
+def manifold(shown: Shown) -> Tensor:
+    """Images (400, C, H, W) at the quantiles of two standard normal latents."""
     quantiles = (torch.arange(MANIFOLD, dtype=torch.float64) + 0.5) / MANIFOLD
     axis = math.sqrt(2) * torch.erfinv(2 * quantiles - 1)
     first, second = torch.meshgrid(axis, axis, indexing="xy")
     z = torch.stack([first, -second], dim=-1).view(-1, 2).float()
-    pixels = draw(shown.trained, z)
-    return grids.png(grids.image_grid(pixels, MANIFOLD, max(1, 42 // pixels.shape[2]), padding=0))
+    return draw(shown.trained, z)
+
+
+def regions_png(shown: Shown) -> bytes:
+    """The manifold on colours: the class that our frozen classifier reads in each image."""
+    pixels = manifold(shown)
+    logits = lenet_extractor().run(pixels)[1]
+    assert logits is not None
+    palette = [[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in charts.KINDS]
+    colours = torch.tensor(palette)[logits.argmax(dim=1)]
+    grid = grids.image_grid(grids.tinted(pixels, colours), MANIFOLD, 1, padding=0)
+    return grids.png(grid)
+
+
+def _has_regions(shown: Shown) -> bool:
+    """Whether there is a map, of what our classifier was taught."""
+    return _is_planar(shown) and shown.test.name == "mnist"
 
 
 def _has_ways_between(shown: Shown) -> bool:
@@ -173,6 +195,9 @@ FIGURES = (
            "Test images, and below each its reconstruction.", _reconstructs, reconstructions_png),
     Figure("manifold", "manifold.png", "The two latent dimensions, at the quantiles of the prior.",
            _is_planar, manifold_png),
+    Figure("regions", "regions.png",
+           "The same map on colours: the digit that our frozen classifier reads at each place.",
+           _has_regions, regions_png),
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ In Markdown:
     {{ departures imggen.methods.dcgan }}  the list from the method's docstring
     {{ audit metric-audit responses }}   a table of the audit: responses or checks
     {{ rung metric-audit blur 3 kid }}   one metric on one rung of the audit
+    {{ versus gan-or-vae }}              two generators, and which is better for certain
     {{ results }}                        one row per published experiment
     [@radford2015dcgan]                  a citation; references are listed at the end of the page
 """
@@ -49,7 +50,7 @@ LANDMARKS = [
     ),
 ]
 
-KATEX = re.compile(r'<(?:link|script)[^>]*vendor/katex/[^>]*>(?:</script>)?')
+KATEX = re.compile(r"<(?:link|script)[^>]*vendor/katex/[^>]*>(?:</script>)?")
 """A third of what a page weighs, for those without a formula."""
 
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")

@@ -5,8 +5,16 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, TypedDict
 
-from imggen.evaluation.catalogue import METRICS, SEES, TITLES, Entries, Entry, heading
-from imggen.evaluation.report import floor_text, number, with_interval
+from imggen.evaluation.catalogue import (
+    LEGEND,
+    METRICS,
+    SEES,
+    TITLES,
+    Entries,
+    Entry,
+    heading,
+)
+from imggen.evaluation.report import floor_text, number, p_value, with_interval
 
 if TYPE_CHECKING:
     from imggen.evaluation.evaluate import Result
@@ -51,6 +59,22 @@ def _row(name: str, entry: Entry) -> str:
         value = f"– <small>{why}</small>"
     floor = floor_text(name, entry).replace("-", "–" if entry.get("floor") is None else "−")
     return f"| {heading(name)} | {value} | {floor} | {SEES[METRICS[name].sees]} |"
+
+
+def versus(result: Result) -> str:
+    """Both generators of a comparison, and which is better where the p-value is below 0.05."""
+    against, found = result["against"], result["comparison"]
+    first, second = result["fake"]["name"], against["name"]
+    lines = [f"| metric | {first} | {second} | p | better |", "|---|---|---|---|---|"]
+    for name in (name for name in METRICS if name in found):
+        words = {"first": first, "second": second, "differs": "they differ"}
+        better = words.get(found[name]["better"], "undecided")
+        values = " | ".join(value_text(name, rows[name]) for rows in
+                            (result["metrics"], against["metrics"]))  # fmt: skip
+        lines.append(
+            f"| {heading(name)} | {values} | {p_value(found[name]['p_value'])} | {better} |"
+        )
+    return "\n".join([*lines, "", f"<small markdown>{LEGEND}.</small>", ""])
 
 
 def results(experiments: list[tuple[str, Result, str]]) -> str:

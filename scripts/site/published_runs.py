@@ -21,6 +21,7 @@ from metric_tables import value_text
 from imggen.evaluation.catalogue import LEGEND, METRICS
 from imggen.publishing import pictures
 from imggen.publishing.status import status
+from imggen.studies import comparison
 from imggen.studies.audit import audit
 from imggen.system.files import Json
 
@@ -63,6 +64,7 @@ class Site:
             "results": self.results,
             "audit": self.audit,
             "rung": self.rung,
+            "versus": self.versus,
         }
         if name not in made:
             raise MacroError(f"no macro is called {name}")
@@ -223,6 +225,10 @@ class Site:
         if found is None or float(rung) not in found["rungs"] or metric not in found["metrics"]:
             raise MacroError(f"the audit has no {metric} on rung {rung} of {ladder}")
         return value_text(metric, found["metrics"][metric][found["rungs"].index(float(rung))])
+
+    def versus(self, slug: str) -> str:
+        """Two generators, metric by metric, and which is better for certain."""
+        return metric_tables.versus(cast("Result", self.load(slug, comparison.FILE)))
 
     def results(self) -> str:
         """One row per published experiment."""

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from imggen.evaluation.catalogue import METRICS, heading, title
-from imggen.evaluation.report import number
+from imggen.evaluation.report import with_interval
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "scripts" / "site"))
@@ -50,8 +50,8 @@ def test_values_are_multiplied_as_the_title_says(tmp_path):
     (line,) = [
         line for line in site.metrics("run").splitlines() if "Kernel distance × 1000" in line
     ]
-    assert "| 250.0 " in line and "[125.0, 375.0]" in line and "| 750.0 |" in line
-    assert site.value("run", "kid").startswith("250.0 ") and "More metrics" not in line
+    assert "| 250 " in line and "[125, 375]" in line and "| 750 |" in line
+    assert site.value("run", "kid").startswith("250 ") and "More metrics" not in line
 
 
 def test_a_metric_without_a_value_is_shown_with_the_reason(tmp_path):
@@ -109,4 +109,5 @@ def test_an_audit_of_a_metric_that_the_catalogue_lacks_breaks_the_build(tmp_path
 def test_rungs_are_those_of_the_file(tmp_path):
     site = audit(tmp_path)
     row = site.audited("audit")["ladders"]["blur"]["metrics"]["kid"][-1]
-    assert site.rung("audit", "blur", "3", "kid").startswith(number(1000 * row["value"]))
+    shown = with_interval(*(1000 * v for v in (row["value"], *row["interval"])))[0]
+    assert site.rung("audit", "blur", "3", "kid").startswith(shown)

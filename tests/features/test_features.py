@@ -14,7 +14,7 @@ from imggen.data import datasets, images
 from imggen.data.images import choose
 from imggen.evaluation.evaluate import evaluate, gather
 from imggen.evaluation.measure import measure
-from imggen.evaluation.report import number
+from imggen.evaluation.report import number, with_interval
 from imggen.features import extractors, fidelity, lenet
 from imggen.features.sets import Features
 from imggen.system.errors import UserError
@@ -291,6 +291,9 @@ def test_pixels_of_unlike_sizes_can_not_be_compared():
         scored(images_of(GREY), small, features="pixels")
 
 
-def test_numbers_have_four_digits():
+def test_numbers_have_the_digits_that_their_interval_leaves():
     shown = [number(v) for v in (0.31254, 12.3456, 0.0016319, 123456.7, 0.0)]
-    assert shown == ["0.3125", "12.35", "0.001632", "123457", "0.000"]
+    assert shown == ["0.313", "12.3", "0.00163", "123457", "0.000"]
+    assert with_interval(0.0903012, 0.0843, 0.0965) == ("0.090", "0.084", "0.097")
+    assert with_interval(3.1163, 2.886, 3.367) == ("3.12", "2.89", "3.37")
+    assert with_interval(1783.6, 1689.2, 1871.9) == ("1784", "1689", "1872")
