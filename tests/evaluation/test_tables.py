@@ -71,7 +71,7 @@ def test_the_table_of_all_experiments_has_a_dash_where_one_was_not_asked(tmp_pat
     table = publish(tmp_path, {"kid": ROW}).results()
     assert f"{heading('recall')} |" in table and f"{heading('gan_train')} |" not in table
     (line,) = [line for line in table.splitlines() if line.startswith("| Run")]
-    assert "| 250.0 " in line and line.count("| – ") == 5
+    assert "| 250 " in line and line.count("| – ") == 5
 
 
 def test_a_fact_below_a_number_is_refused(tmp_path):
