@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 
     from imggen.evaluation.evaluate import Result
 
-DOWNLOADS = {"metrics": "metrics.json", "numbers": "audit.json", "weights": "weights.safetensors"}
+DOWNLOADS = {
+    "metrics": "metrics.json",
+    "numbers": "audit.json",
+    "comparison": "comparison.json",
+    "weights": "weights.safetensors",
+}
 FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
 FIGURES |= audit.FIGURES
 
