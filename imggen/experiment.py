@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import torch
 import tyro
 
 from imggen.data.datasets import DataConfig
@@ -35,7 +34,7 @@ from imggen.runs.manifest import command_line, git_state, n_parameters, package_
 from imggen.runs.provenance import source_hash
 from imggen.runs.sampling import Trained
 from imggen.runs.settings import Manifest, as_json, inputs
-from imggen.runs.weights import halved, safetensors
+from imggen.runs.weights import publishable
 from imggen.system import distributed
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
@@ -273,15 +272,3 @@ def _sampler(options: Asked) -> object | None:
 def _trained(method: Method, options: Asked, images: Images) -> Trained:
     """What draws the frames of a training, and then its figures."""
     return Trained(method, _sampler(options), label_counts(images), images.sources)
-
-
-def publishable(trained: Trained) -> tuple[Trained, bytes]:
-    """The method with its weights rounded to half precision, and the file that holds these.
-
-    So figures and numbers belong to exactly this file.
-    """
-    weights = halved(trained.method.published_state())
-    trained.method.load_state_dict(weights, strict=False)
-    # As a reader's process will hold them: another memory format rounds in another order.
-    method = trained.method.to("cpu", memory_format=torch.contiguous_format)
-    return trained.replace(method), safetensors(weights)

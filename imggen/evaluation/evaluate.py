@@ -207,9 +207,9 @@ def shared_images(sets: Sets) -> list[str]:
         "images that the generator has not seen",
     }
     others = (sets.fake, sets.against, sets.train)
-    found = []
+    found, known = [], set(sets.real.hashes)
     for (what, then), other in zip(consequences.items(), others, strict=True):
-        same = 0 if other is None else len(set(sets.real.hashes) & set(other.hashes))
+        same = 0 if other is None else sum(content in known for content in other.hashes)
         if other is not None and same:
             found.append(f"{same} of the {len(other)} {what}: {then}.")
     return found

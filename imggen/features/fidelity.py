@@ -122,10 +122,13 @@ def _safe(name: str, weights: Path, copy: Path, digest: str) -> Path:
     ):
         raise ValueError(f"{weights} holds no state_dict: tensors by name.")
     plain = copy.with_name("plain")
-    if name in MODEL_METADATA:
-        torch.jit.script(_holder(state)).save(str(plain))
-    else:
-        torch.save(dict(state), plain)
+    try:
+        if name in MODEL_METADATA:
+            torch.jit.script(_holder(state)).save(str(plain))
+        else:
+            torch.save(dict(state), plain)
+    except (AttributeError, KeyError, RuntimeError) as error:  # names that no module can have
+        raise ValueError(f"{weights} holds no {name} weights: odd names ({error}).") from error
     return plain
 
 

@@ -25,7 +25,7 @@ ROUNDS = 16
 """So far away two definitions must differ in what they use to be told apart."""
 
 Definition = tuple[str, str]
-"""(module, name); the name is "*" for all of a module, "" for its statements without a name."""
+"""(module, name); the name is "*" for all of a module, "" for what it does by itself."""
 
 
 class ProvenanceError(UserError):
@@ -115,9 +115,39 @@ def _defines(statement: ast.stmt) -> set[str]:
     if isinstance(statement, (ast.If, ast.Try)):
         inner = (node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.stmt))
         return set().union(*map(_defines, inner))
+    if isinstance(statement, ast.Expr):
+        return set()
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement]
     bound = (node for t in targets for node in ast.walk(getattr(t, "target", t)))
     return {n.id for n in bound if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def _acts(statement: ast.stmt, own: set[str]) -> bool:
+    """Whether a statement at the top of a module may change what its definitions mean.
+
+    Definitions and assignments to names do not, unless they call a method of one of the module's
+    own definitions or are decorated by one.
+    """
+    if isinstance(statement, (ast.If, ast.Try)):
+        inner = (node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.stmt))
+        return any(_acts(node, own) for node in inner)
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        used = [node for part in statement.decorator_list for node in ast.walk(part)]
+        return any(isinstance(node, ast.Name) and node.id in own for node in used)
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        return True
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    if any(
+        isinstance(node, (ast.Subscript, ast.Attribute)) for t in targets for node in ast.walk(t)
+    ):
+        return True
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in own
+        for node in ast.walk(statement)
+    )
 
 
 def _imports(tree: ast.Module, module: str) -> dict[str, Definition | str]:
@@ -182,7 +212,7 @@ def _path(module: str) -> Path:
 def _module(module: str) -> tuple[dict[str, list[ast.stmt]], dict[str, Definition | str]]:
     """A module's statements by the names that they bind, and what it imports.
 
-    Without prose and the types of functions; "" are statements that bind nothing.
+    Without prose and the types of functions; "" are statements that do something.
     """
     path = _path(module)
     return _parsed(module, path, path.stat().st_mtime_ns)
@@ -203,8 +233,10 @@ def _parsed(
         elif isinstance(node, ast.arg):
             node.annotation = None
     says: dict[str, list[ast.stmt]] = {}
+    own = set().union(*map(_defines, tree.body))
     for statement in tree.body:
-        for name in _defines(statement) or {""}:
+        acts = {""} if _acts(statement, own) else set()
+        for name in _defines(statement) | acts:
             says.setdefault(name, []).append(statement)
     return says, imports
 

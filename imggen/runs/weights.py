@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from imggen.runs.sampling import Trained
+
 
 def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state on the CPU with floats rounded to half precision.
@@ -28,3 +30,15 @@ def safetensors(state: Mapping[str, Tensor]) -> bytes:
     """The bytes of a .safetensors file."""
     with torch.no_grad():
         return save(dict(state))
+
+
+def publishable(trained: Trained) -> tuple[Trained, bytes]:
+    """The method with its weights rounded to half precision, and the file that holds these.
+
+    So figures and numbers belong to exactly this file.
+    """
+    weights = halved(trained.method.published_state())
+    trained.method.load_state_dict(weights, strict=False)
+    # As a reader's process will hold them: another memory format rounds in another order.
+    method = trained.method.to("cpu", memory_format=torch.contiguous_format)
+    return trained.replace(method), safetensors(weights)

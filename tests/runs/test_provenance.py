@@ -106,10 +106,27 @@ def test_definitions_that_call_each_other_are_followed(package):
     assert right != wrong
 
 
-def test_a_statement_without_a_name_counts_for_its_module(package):
+@pytest.mark.parametrize(
+    "acts",
+    [
+        "TABLE.update(a=1)",
+        "for k in 'ab':\n    TABLE[k] = 1",
+        "TABLE.update({k: 1 for k in 'ab'})",
+        "with open(__file__) as f:\n    TABLE['a'] = 1",
+        "if TABLE == {}:\n    A = 0\n    TABLE['a'] = 1",
+        "x = TABLE['a'] = 1",
+        "_ = TABLE.update(a=1)",
+        "def keep(f):\n    TABLE[1] = f\n    return f\n@keep\ndef one():\n    return 1",
+    ],
+)
+def test_what_a_module_does_by_itself_counts_for_all_of_it(acts, package):
     paper = "from lab.blocks import TABLE\n\ndef build():\n    return TABLE\n"
-    blocks = "TABLE = {}\nTABLE.update(a=1)\n"
-    assert package(paper, blocks=blocks) != package(paper, blocks=blocks.replace("1", "2"))
+    blocks = "TABLE = {}\n"
+    changed = acts.replace("return 1", "return 2").replace("= 1", "= 2").replace("a=1", "a=2")
+    changed = changed.replace("k: 1", "k: 2")
+    assert changed != acts
+    assert package(paper, blocks=blocks + acts) != package(paper, blocks=blocks + changed)
+    assert package(paper, blocks=blocks) == package(paper, blocks=blocks + "TEXTS = {'a': 1}")
 
 
 def test_a_name_that_is_handed_on_is_an_error(package):
