@@ -20,7 +20,12 @@ class BuildWithGenerators(build_py):
         super().run()
         if self.editable_mode:
             return
-        for weights in PUBLISHED.glob("*/weights.safetensors"):
+        generators = sorted(PUBLISHED.glob("*/weights.safetensors"))
+        if not generators:
+            raise SystemExit(
+                f"{PUBLISHED} holds no published generators: build from the repository."
+            )
+        for weights in generators:
             target = Path(self.build_lib) / "imggen" / "published" / weights.parent.name
             target.mkdir(parents=True, exist_ok=True)
             for name in NEEDED:

@@ -94,7 +94,9 @@ def evaluate(
     from imggen.data.prepare import Wanted
     from imggen.evaluation import evaluate as scoring
     from imggen.evaluation import report, resolve, scorecard
-    from imggen.features.cache import cache_folder, prune
+    from imggen.features import extractors
+    from imggen.features.cache import cache_folder, forget_older_code, prune
+    from imggen.runs.provenance import source_hash
 
     if n < 0:
         raise UserError(f"--n is {n}: give a number of images from 0 up (0 takes all).")
@@ -117,6 +119,8 @@ def evaluate(
     assert fake_set is not None
     if train is None and seen and (seen.name, seen.split) == (fake_set.name, fake_set.split):
         seen = None  # the training images themselves were asked about
+    if cache:
+        forget_older_code(cache_folder(), source_hash(extractors.__name__))
     gathered = scoring.gather(
         real_set,
         fake_set,
@@ -130,6 +134,9 @@ def evaluate(
         utility=utility,
     )
     result = scoring.evaluate(gathered, utility)
+    left_out = getattr(real_set, "left_out", 0) + getattr(fake_set, "left_out", 0)
+    if left_out:
+        result["protocol"]["files left out"] = left_out
     if str(wanted):
         result["protocol"]["images"] = str(wanted)
     if cache:

@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hostile_inputs import CASES, GREY, Case
+from hostile_inputs import CASES
+from hostile_inputs.common import GREY, Case, folder_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imggen.data.files import read_images
 from imggen.features import fidelity
 from imggen.features.sets import read_features
-from imggen.runs.restore import load
+from imggen.runs.restore import sample_images
 from imggen.system.errors import UserError
 from imggen.training import checkpoint
 
@@ -41,6 +42,7 @@ def test_there_are_many_and_each_is_another():
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}: {case.what}")
 def test_hostile_input(case: Case, finished, run, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))  # code beside a file must not be found either
     shutil.copytree(finished, tmp_path / "RUN")
     if case.make is not None:
         case.make(tmp_path)
@@ -64,8 +66,8 @@ def readers(folder: Path) -> dict[str, Callable[[], object]]:
     """By file: what reads it."""
     return {
         "RUN/checkpoint.pt": lambda: checkpoint.read(folder / "RUN" / "checkpoint.pt"),
-        "RUN/weights.safetensors": lambda: load(folder / "RUN"),
-        "RUN/manifest.json": lambda: load(folder / "RUN"),
+        "RUN/weights.safetensors": lambda: sample_images(folder / "RUN", 2),
+        "RUN/manifest.json": lambda: sample_images(folder / "RUN", 2),
         "x.npy": lambda: read_images(folder / "x.npy"),
         "f.npy": lambda: read_features(folder / "f.npy"),
         "x.npz": lambda: read_images(folder / "x.npz"),
@@ -77,7 +79,6 @@ def readers(folder: Path) -> dict[str, Callable[[], object]]:
 @pytest.fixture(scope="module")
 def good(finished, tmp_path_factory) -> Path:
     """One whole file of each kind."""
-    from hostile_inputs import folder_of
 
     folder = tmp_path_factory.mktemp("good")
     shutil.copytree(finished, folder / "RUN")
@@ -109,7 +110,9 @@ def test_random_damage_is_a_sentence_or_harmless(good, data):
     }[kind]
     try:
         (good / name).write_bytes(damaged)
-        with contextlib.suppress(UserError, ValueError):
+        # Only an extractor says ValueError, which its caller turns into a sentence.
+        expected = (UserError, ValueError) if name == "w.pth" else (UserError,)
+        with contextlib.suppress(*expected):
             readers(good)[name]()
     finally:
         (good / name).write_bytes(whole)

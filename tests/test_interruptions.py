@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from imggen.publishing.publish import publish
 from imggen.runs.folder import RunDir
-from imggen.system.errors import UserError
+from imggen.system.errors import Interrupted, UserError
+from imggen.system.files import read_json, write_bytes
 from imggen.system.locks import locked
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -89,14 +91,79 @@ def test_a_closed_terminal_saves_a_checkpoint(training, tmp_path):
 @pytest.mark.parametrize(("name", "code"), [("SIGUSR1", 75), ("SIGINT", 130)])
 def test_a_signal_while_libraries_are_imported_is_quiet(name, code, tmp_path):
     """As soon as imggen is imported, long before torch is."""
-    first = "import sys; sys.argv[0] = 'experiments/x.py'; import __main__; "
-    first += "__main__.__file__ = 'experiments/x.py'; import imggen; print('now', flush=True); "
+    first = "import __main__; __main__.__file__ = 'experiments/dcgan_mnist.py'; "
+    first += "import imggen; print('now', flush=True); "
     first += "import torch; import time; time.sleep(60)"
     process = start(sys.executable, "-c", first, stdout=subprocess.PIPE)
     assert process.stdout.readline() == "now\n"
     process.send_signal(getattr(signal, name))
     assert process.wait(30) == code
     assert process.stderr.read() == ""
+
+
+@pytest.mark.slow
+def test_what_a_shell_ignores_stays_ignored(tmp_path):
+    """`nohup`: the terminal may close."""
+    process = subprocess.Popen(
+        ["nohup", *SCRIPT, str(tmp_path / "run")],
+        cwd=REPOSITORY,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    rows = tmp_path / "run" / "stats.jsonl"
+    wait_for(lambda: rows.exists() and rows.read_text())
+    process.send_signal(signal.SIGHUP)
+    before = rows.read_text()
+    wait_for(lambda: rows.read_text() != before)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 75
+
+
+def test_a_signal_at_the_last_step_is_not_forgotten(run, monkeypatch, tmp_path):
+    def stopped(run_dir, trained):
+        def keep(method, step):
+            if step == 20:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        return keep
+
+    monkeypatch.setattr("imggen.experiment.draw_frame", stopped)
+    done = run("experiments/dcgan_mnist.py", "--data.name", "digits", "--train.steps", "20",
+               "--run-dir", tmp_path / "run", "--docs-dir", tmp_path / "docs")  # fmt: skip
+    assert done.returncode == 75 and "at step 20" in done.stderr
+    assert (tmp_path / "run" / "checkpoint.pt").exists() and not (tmp_path / "docs").exists()
+
+
+def test_a_stop_leaves_no_half_written_file(tmp_path, monkeypatch):
+    def stop(descriptor):
+        raise Interrupted("now")
+
+    monkeypatch.setattr(os, "fsync", stop)
+    with pytest.raises(Interrupted):
+        write_bytes(tmp_path / "a", b"x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_publication_is_whole_before_the_command_stops(tmp_path, monkeypatch):
+    def write(path, data):
+        os.kill(os.getpid(), signal.SIGTERM)
+        path.write_bytes(data)
+
+    monkeypatch.setattr("imggen.publishing.publish.write_bytes", write)
+    with pytest.raises(Interrupted, match="after all was published"):
+        publish(tmp_path, {"a": b"1", "b": b"2"}, None, {})
+    assert set(read_json(tmp_path / "manifest.json")["files"]) == {"a", "b"}
+
+
+def test_scripts_of_others_keep_their_handlers(tmp_path):
+    (tmp_path / "experiments").mkdir()
+    script = tmp_path / "experiments" / "theirs.py"
+    script.write_text("import signal; before = signal.getsignal(signal.SIGTERM); import imggen\n"
+                      "assert signal.getsignal(signal.SIGTERM) == before\n")  # fmt: skip
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(REPOSITORY)}
+    subprocess.run([sys.executable, script], check=True, env=environment)
 
 
 def test_a_signal_outside_the_loop_ends_with_75(run, monkeypatch, tmp_path):
@@ -111,7 +178,7 @@ def test_a_signal_outside_the_loop_ends_with_75(run, monkeypatch, tmp_path):
     places = ("--run-dir", tmp_path / "run", "--docs-dir", tmp_path / "docs")
     done = run(*command, *places)
     assert done.returncode == 75
-    assert "Stopped by SIGTERM: the same command goes on" in done.stderr
+    assert "Stopped by SIGTERM: nothing is lost" in done.stderr
     assert not (tmp_path / "docs").exists()
     monkeypatch.undo()
     assert run(*command, *places).returncode == 0

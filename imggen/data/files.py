@@ -20,6 +20,7 @@ from imggen.data.arrays import read_array
 from imggen.data.headers import (
     ALPHA_MODES,
     BROKEN,
+    FORMATS,
     Header,
     header,
     image_files,
@@ -46,6 +47,10 @@ class ImageFiles:
     classes: tuple[str, ...] = ()
     wanted: Wanted = AS_THEY_ARE
     """What is done to each image when it is decoded."""
+    grey: bool = False
+    """Whether all files are grey."""
+    left_out: int = 0
+    """Files that could not be read, where that was allowed."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -83,7 +88,7 @@ class ImageFiles:
     def _decode(self, paths: Sequence[Path]) -> Tensor:
         out = torch.empty((len(paths), *self.shape), dtype=torch.uint8)
         for row, path in zip(out, paths, strict=True):
-            pixels = decode(path, "L" if self.shape[0] == 1 and not self.wanted.grey else "RGB")
+            pixels = decode(path, "L" if self.grey else "RGB")
             row[...] = self.wanted.apply(pixels[None])[0]
         return out
 
@@ -94,7 +99,7 @@ def decode(path: Path, mode: str) -> Tensor:
     Raises: UserError for a file that can't be read or has transparent pixels.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             shown = ImageOps.exif_transpose(image)
             if "transparency" in shown.info:
                 shown = shown.convert("RGBA")
@@ -116,9 +121,24 @@ def find_images(
 
     Raises: UserError when there is none, when sizes differ, or when one is no image.
     """
-    paths = image_files(path)
+    paths = image_files(path, skip_unreadable)
+    known = len(paths)
     if skip_unreadable:
         paths = _readable(path, paths)
+    found = replace(as_set(paths, wanted), name=str(path), split=split, left_out=known - len(paths))
+    parents = [file.relative_to(path).parts[:-1] for file in paths]
+    if not all(parents):
+        return found
+    classes = sorted({parts[0] for parts in parents})
+    labels = torch.tensor([classes.index(parts[0]) for parts in parents])
+    return replace(found, labels=labels, classes=tuple(classes))
+
+
+def as_set(paths: Sequence[Path], wanted: Wanted) -> ImageFiles:
+    """Files as one set, by their headers.
+
+    Raises: UserError when their sizes differ and none was asked for, or when one is no image.
+    """
     headers = [header(file) for file in paths]
     sizes = [(found.width, found.height) for found in headers]
     other = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
@@ -128,15 +148,9 @@ def find_images(
             f"is {_size(headers[0])}: bring all to one size with --data.size 64 (experiments) or "
             "--size 64 (imggen evaluate)."
         )
-    channels = 1 if all(found.grey for found in headers) else 3
-    shape = wanted.shape(channels, headers[0].height, headers[0].width)
-    found = ImageFiles(str(path), split, tuple(paths), shape, wanted=wanted)
-    parents = [file.relative_to(path).parts[:-1] for file in paths]
-    if not all(parents):
-        return found
-    classes = sorted({parts[0] for parts in parents})
-    labels = torch.tensor([classes.index(parts[0]) for parts in parents])
-    return replace(found, labels=labels, classes=tuple(classes))
+    grey = all(found.grey for found in headers)
+    shape = wanted.shape(1 if grey else 3, headers[0].height, headers[0].width)
+    return ImageFiles("", "all", tuple(paths), shape, wanted=wanted, grey=grey)
 
 
 def _size(found: Header) -> str:

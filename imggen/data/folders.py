@@ -10,8 +10,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
 
-from imggen.data.files import ImageFiles, decode, read_folder, read_images
+from imggen.data.files import as_set, decode, read_folder, read_images
 from imggen.data.headers import image_files
 from imggen.data.images import Images
 from imggen.data.prepare import AS_THEY_ARE, Wanted
@@ -84,9 +85,13 @@ def camvid(root: Path, split: str, wanted: Wanted = AS_THEY_ARE) -> Images:
     absent = next((path for path in maps if not path.is_file()), None)
     if absent is not None:
         raise UserError(f"{absent} is missing: each photo needs its label map.")
-    sources = torch.stack([decode(path, "L") for path in maps])
-    images = Images("camvid", split, _pixels(photos, 3, wanted), None, sources=sources)
-    return replace(images, sources=wanted.images(images).sources) if wanted.size else images
+    sources = [
+        wanted.fit(decode(path, "L")[None], InterpolationMode.NEAREST_EXACT) for path in maps
+    ]
+    odd = next((i for i, found in enumerate(sources) if found.shape != sources[0].shape), None)
+    if odd is not None:
+        raise UserError(f"{maps[odd]} has another size than {maps[0]}: give --data.size.")
+    return Images("camvid", split, _pixels(photos, wanted), None, sources=torch.cat(sources))
 
 
 def magnetic_tile(root: Path, split: str, wanted: Wanted = AS_THEY_ARE) -> Images:
@@ -103,7 +108,7 @@ def magnetic_tile(root: Path, split: str, wanted: Wanted = AS_THEY_ARE) -> Image
             "(experiments) or --size 32 (imggen evaluate)."
         )
     photos = [path for path in image_files(folder) if path.suffix == ".jpg"]  # .png are masks
-    return _part(Images("magnetic_tile", split, _pixels(photos, 1, wanted), None), split)
+    return _part(Images("magnetic_tile", split, _pixels(photos, wanted), None), split)
 
 
 def _existing(root: Path, name: str, holds: str) -> Path:
@@ -115,8 +120,6 @@ def _existing(root: Path, name: str, holds: str) -> Path:
     return root / name
 
 
-def _pixels(paths: Sequence[Path], channels: int, wanted: Wanted) -> Tensor:
+def _pixels(paths: Sequence[Path], wanted: Wanted) -> Tensor:
     """uint8 (N, C, H, W) of files."""
-    first = decode(paths[0], "RGB")
-    shape = wanted.shape(channels, first.shape[1], first.shape[2])
-    return torch.cat(list(ImageFiles("", "", tuple(paths), shape, wanted=wanted).blocks()))
+    return torch.cat(list(as_set(paths, wanted).blocks()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from imggen.system.errors import UserError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm",
             ".pgm", ".avif"}  # fmt: skip
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF")
+"""What is decoded, whatever a file is called: Pillow would start other programs for some kinds."""
 UNREAD = {".heic", ".heif", ".jxl", ".jp2", ".svg", ".psd", ".cr2", ".nef", ".arw", ".dng", ".exr"}
 """Images too, but of kinds that are not read here: said, not skipped."""
 GREY_MODES = ("1", "L", "LA")
@@ -24,8 +27,6 @@ ORIENTATION = 0x0112
 """The EXIF tag that says how a camera was held."""
 BITS_PER_SAMPLE = 258
 """The TIFF tag."""
-RUN = ("checkpoint.pt", "stats.jsonl", "manifest.json")
-"""What a run directory holds."""
 
 
 class Header(NamedTuple):
@@ -36,13 +37,21 @@ class Header(NamedTuple):
     grey: bool
 
 
-def image_files(folder: Path) -> list[Path]:
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run, finished or not, or of a published one."""
+    has = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return {"manifest.json", "weights.safetensors"} <= has or {"log.txt", "stats.jsonl"} <= has
+
+
+def image_files(folder: Path, skip: bool = False) -> list[Path]:
     """The image files below a folder, sorted, through links; nothing that is hidden.
+
+    With `skip`, those that are not read here are left out.
 
     Raises: UserError when there is none, for an image of a kind that is not read, for something
     that is no file, and for the folder of a run.
     """
-    if any((folder / name).is_file() for name in RUN):
+    if is_run(folder):
         raise UserError(
             f"{folder} is the folder of a run, and its pictures are grids, not images: run its "
             "command again until it is finished, and give it as FAKE."
@@ -50,6 +59,8 @@ def image_files(folder: Path) -> list[Path]:
     found = []
     for path in _walk(folder):
         suffix = path.suffix.lower()
+        if skip and (suffix in UNREAD or not path.is_file()):
+            continue
         if suffix in UNREAD:
             raise UserError(f"{path} is of a kind that is not read: convert it to PNG first.")
         if suffix in SUFFIXES:
@@ -84,10 +95,10 @@ def header(path: Path) -> Header:
     Raises: UserError for a file that is no image or has more than 8 bits a channel.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             mode, (width, height) = image.mode, image.size
             deep = mode.startswith(("I", "F")) or _bits(path, image) > 8
-            turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+            turned = _orientation(image) in (5, 6, 7, 8)
     except BROKEN as error:
         raise unreadable(path, error) from error
     if deep:
@@ -98,11 +109,24 @@ def header(path: Path) -> Header:
     return Header(width, height, mode in GREY_MODES)
 
 
+def _orientation(image: Image.Image) -> int:
+    """How the camera was held. Of a PNG `getexif` would decode all pixels."""
+    if image.format != "PNG":
+        return int(image.getexif().get(ORIENTATION, 1))
+    exif = Image.Exif()
+    exif.load(image.info.get("exif", b""))
+    return int(exif.get(ORIENTATION, 1))
+
+
 def _bits(path: Path, image: Image.Image) -> int:
-    """Bits of a channel in the file: Pillow shows 16 of a PNG or TIFF as 8."""
+    """Bits of a channel in the file: Pillow shows 16 of a PNG, TIFF or PPM as 8."""
     if image.format == "PNG":
         with open(path, "rb") as file:
             return file.read(25)[24]
+    if image.format == "PPM":
+        with open(path, "rb") as file:
+            head = re.sub(rb"#[^\n]*\n", b" ", file.read(200)).split()
+        return 16 if len(head) > 3 and head[3].isdigit() and int(head[3]) > 255 else 8
     if image.format == "TIFF":
         bits = image.tag_v2.get(BITS_PER_SAMPLE, (8,))  # type: ignore[attr-defined]
         return max(bits) if isinstance(bits, tuple) else int(bits)

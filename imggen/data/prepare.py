@@ -33,7 +33,10 @@ class Wanted:
     def apply(self, pixels: Tensor) -> Tensor:
         """uint8 (N, C, H, W) -> uint8 as asked for; bicubic with antialiasing, Rec. 601 grey."""
         pixels = self.fit(pixels, transforms.InterpolationMode.BICUBIC)
-        return transforms.rgb_to_grayscale(pixels) if self.grey and pixels.shape[1] == 3 else pixels
+        if not self.grey or pixels.shape[1] == 1:
+            return pixels
+        weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+        return (pixels * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
 
     def fit(self, pixels: Tensor, mode: transforms.InterpolationMode) -> Tensor:
         """The middle square at the size asked for."""

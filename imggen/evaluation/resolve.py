@@ -8,6 +8,7 @@ from pathlib import Path
 from imggen.data import datasets, files
 from imggen.data.datasets import DATASETS
 from imggen.data.files import find_images
+from imggen.data.headers import is_run
 from imggen.data.images import Images
 from imggen.data.prepare import AS_THEY_ARE, Wanted
 from imggen.features.sets import AnySet, read_features
@@ -34,7 +35,7 @@ def resolve(text: str, reading: Reading = Reading()) -> AnySet:
         raise UserError(
             "An empty name is no set: give a folder, a .npy or .npz file, or NAME:SPLIT."
         )
-    path, wanted = Path(text).expanduser(), reading.wanted
+    path, wanted = expanded(text), reading.wanted
     name, _, split = text.partition(":")
     if not path.exists() and (name in DATASETS or (split and "/" not in name and "." not in name)):
         # An unknown name lists those there are.
@@ -42,11 +43,19 @@ def resolve(text: str, reading: Reading = Reading()) -> AnySet:
     if path.is_dir():
         refuse_splits(path)
         return find_images(path, wanted=wanted, skip_unreadable=reading.skip_unreadable)
-    if path.suffix == ".npy" and (features := read_features(path)) is not None:
+    if path.suffix == ".npy" and path.is_file() and (features := read_features(path)) is not None:
         if wanted != AS_THEY_ARE:
             raise UserError(f"{path} holds features: --size and --grey are for images.")
         return features
     return files.read_images(path, wanted=wanted)
+
+
+def expanded(text: str) -> Path:
+    """A path with its ~ replaced, if there is such a person."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def refuse_splits(path: Path) -> None:
@@ -61,10 +70,10 @@ def resolve_fake(
     text: str, n: int, reading: Reading, seed: int, docs: Path | None = None
 ) -> AnySet:
     """As `resolve`, and a run directory or published slug, whose generator draws `n` images."""
-    path = Path(text).expanduser()
-    is_run = (path / "manifest.json").is_file()
-    if is_run or (not path.exists() and ":" not in text and text not in DATASETS):
-        run = path if is_run else text
+    path = expanded(text)
+    finished = is_run(path) and (path / "manifest.json").is_file()
+    if finished or (not path.exists() and ":" not in text and text not in DATASETS):
+        run = path if finished else text
         return reading.wanted.images(restore.sample_images(run, n, seed, docs, root=reading.root))
     return resolve(text, reading)
 

@@ -19,6 +19,7 @@ from imggen.methods import Method, Reconstructs
 from imggen.runs.folder import RunDir
 from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents, walk
 from imggen.runs.settings import Manifest
+from imggen.system.errors import UserError
 from imggen.system.files import write_bytes
 
 SAMPLES, COLUMNS = 128, 16
@@ -202,9 +203,18 @@ FIGURES = (
 
 
 def kept(folder: Path, manifest: Manifest) -> dict[str, bytes]:
-    """The published figures that only the training could make, by file name."""
+    """The published figures that only the training could make, by file name.
+
+    Raises: UserError when one is gone.
+    """
     files = [figure.file for figure in FIGURES if figure.of_training]
-    return {file: (folder / file).read_bytes() for file in files if file in manifest["files"]}
+    try:
+        return {file: (folder / file).read_bytes() for file in files if file in manifest["files"]}
+    except OSError as error:
+        raise UserError(
+            f"{error.filename} can't be read ({error.strerror}), and only a training makes it: "
+            "train again, or bring the file back."
+        ) from error
 
 
 def drawn(shown: Shown) -> dict[str, bytes]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from imggen.runs.settings import Manifest
-from imggen.system.errors import UserError
+from imggen.system.errors import Interrupted, UserError
 from imggen.system.files import read_json, sha256_file, write_bytes, write_json
+from imggen.system.signals import StopSignals
 
 
 def publish(
@@ -18,8 +19,20 @@ def publish(
     Files that the manifest before named and that are not made any more are removed. Files that it
     did not name are somebody else's: they stay, and no manifest vouches for them.
 
+    A signal to stop waits until all is written: figures and manifest belong together.
+
     Raises: UserError when the folder is not writable or the disk is full.
     """
+    with StopSignals().listening() as signals:
+        _write(folder, files, metrics, manifest)
+    if signals.name is not None:
+        raise Interrupted(f"Stopped by {signals.name} after all was published in {folder}.")
+
+
+def _write(
+    folder: Path, files: dict[str, bytes], metrics: Mapping[str, object] | None, manifest: Manifest
+) -> None:
+    before = _named_before(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -27,7 +40,7 @@ def publish(
         if metrics is not None:
             write_json(folder / "metrics.json", metrics)
         made = sorted({*files, *(["metrics.json"] if metrics is not None else [])})
-        for name in _named_before(folder) - {*made}:
+        for name in before - {*made}:
             (folder / name).unlink(missing_ok=True)
         hashes = {name: sha256_file(folder / name) for name in made}
         write_json(folder / "manifest.json", {**manifest, "files": hashes})
@@ -38,5 +51,8 @@ def publish(
 def _named_before(folder: Path) -> set[str]:
     """The files of the folder that its manifest names."""
     manifest = folder / "manifest.json"
-    named = read_json(manifest).get("files", {}) if manifest.exists() else {}
-    return {name for name in named if Path(name).name == name}
+    try:
+        named = read_json(manifest)["files"] if manifest.exists() else {}
+        return {name for name in named if Path(name).name == name}
+    except (UserError, KeyError, TypeError):
+        return set()  # damaged: it names nothing

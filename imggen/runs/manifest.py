@@ -66,10 +66,11 @@ def _without_places(arguments: list[str]) -> list[str]:
     told = []
     for before, argument in zip(["", *arguments], arguments, strict=False):
         flag, equals, _ = argument.partition("=")
-        if before in PLACES:
+        if before.replace("_", "-") in PLACES:
             told.append("DIR")
         else:
-            told.append(f"{flag}=DIR" if equals and flag in PLACES else argument)
+            hidden = equals and flag.replace("_", "-") in PLACES
+            told.append(f"{flag}=DIR" if hidden else argument)
     return told
 
 

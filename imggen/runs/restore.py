@@ -36,6 +36,15 @@ def build(manifest: Manifest) -> Method:
     return method
 
 
+def label_counts(manifest: Manifest, classes: int) -> tuple[int, ...]:
+    """How often each label occurred in training. Raises: ValueError for other than counts."""
+    counts = tuple(manifest["dataset"]["label_counts"])
+    whole = all(isinstance(count, int) and count >= 0 for count in counts)
+    if not whole or (classes and (len(counts) != classes or not sum(counts))):
+        raise ValueError(f"its label_counts are no {classes} counts")
+    return counts
+
+
 def paper(manifest: Manifest) -> tuple[ModuleType, type[Any]]:
     """The module of the method that a manifest names, and the method's class.
 
@@ -72,12 +81,14 @@ def load(folder: Path) -> tuple[Trained, Manifest]:
                 f"{path} is not the file that its manifest describes (SHA-256 differs)."
             )
         method, weights = build(manifest), load_file(path)
-        counts = tuple(manifest["dataset"]["label_counts"])
+        counts = label_counts(manifest, method.spec.classes)
         kind = getattr(paper(manifest)[0], "Sampler", None)
         sampler = None if kind is None else settings(kind, manifest, "sampler")
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} can't be read ({error}).") from error
-    except (KeyError, TypeError, ValueError, AttributeError, ImportError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ImportError, RuntimeError) as error:
+        if "DefaultCPUAllocator" in str(error):
+            raise
         raise UserError(
             f"{folder / 'manifest.json'} does not describe a method of this version of imggen "
             f"({type(error).__name__}: {error}): train it again."

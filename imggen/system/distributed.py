@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from imggen.system import signals
 from imggen.system.errors import UserError
 from imggen.system.world import World, read_environment
 
@@ -25,7 +27,9 @@ def connect(device: torch.device) -> World:
         os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
         os.environ.setdefault("MASTER_PORT", "29500")
         backend = "nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, rank=world.rank, world_size=world.size)
+        # Python's handlers do not run while it waits for the others: signals end it at once.
+        with signals.handled((*signals.STOP, "SIGINT"), signal.SIG_DFL):
+            dist.init_process_group(backend, rank=world.rank, world_size=world.size)
     return world
 
 

@@ -9,19 +9,27 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
+PACKAGE = Path(__file__).resolve().parents[1]
+EXPERIMENTS = PACKAGE.parent / "experiments"
 TRY_AGAIN, INTERRUPTED = 75, 130
 
 
 def watch() -> None:
     """Handles stop signals if this process is one of our commands, until `run_command` does."""
-    program = Path(getattr(sys.modules.get("__main__"), "__file__", None) or "none")
-    if program.parent.name == "experiments" or program.name in ("imggen", "imggen.exe"):
-        for name in ("SIGTERM", "SIGUSR1", "SIGHUP", "SIGINT"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), _end)
+    program = Path(getattr(sys.modules.get("__main__"), "__file__", None) or "none").resolve()
+    ours = program.parent == EXPERIMENTS or program in (PACKAGE / "cli.py", PACKAGE / "__main__.py")
+    ours |= program.name in ("imggen", "imggen.exe") and program.parent == Path(sys.prefix) / "bin"
+    if not ours or threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGUSR1", "SIGHUP", "SIGINT"):
+        number = getattr(signal, name, None)
+        defaults = (signal.SIG_DFL, signal.default_int_handler)
+        if number is not None and signal.getsignal(number) in defaults:
+            signal.signal(number, _end)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

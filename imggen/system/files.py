@@ -31,8 +31,10 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
         flush_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         # A failed write knows no file name; the message to the user needs one.
         raise OSError(error.errno, error.strerror, str(path)) from error
 

@@ -12,13 +12,15 @@ from imggen.system.errors import Interrupted
 STOP = ("SIGTERM", "SIGUSR1", "SIGHUP")
 """A cluster that wants its node back, its time limit, a terminal that was closed."""
 
-Handler = Callable[[int, FrameType | None], None]
+Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
 @contextlib.contextmanager
 def handled(names: tuple[str, ...], handler: Handler) -> Iterator[None]:
     """Handles the signals inside the block and restores the old handlers after it."""
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    # What is ignored was asked to be: `nohup` ignores SIGHUP, a shell's background job Ctrl-C.
+    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     old = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
@@ -35,8 +37,8 @@ def stopping() -> contextlib.AbstractContextManager[None]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise Interrupted(
-            f"Stopped by {signal.Signals(number).name}: the same command goes on from the last "
-            "checkpoint."
+            f"Stopped by {signal.Signals(number).name}: nothing is lost that was finished, and the "
+            "same command does the rest."
         )
 
     return handled(STOP, stop)

@@ -261,7 +261,7 @@ class Trainer:
                 if self.world.is_main:
                     writer.save(self.state())
                 saved = time.monotonic()
-            if stop and not last:
+            if stop:
                 writer.wait()
                 raise Interrupted(
                     f"Stopped by {signals.name or 'another process'} at step {self.step} with a "

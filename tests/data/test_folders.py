@@ -51,6 +51,29 @@ def test_files_and_arrays_are_prepared_alike(tmp_path):
     assert torch.equal(as_one.pixels, a.pixels)
 
 
+def test_grey_files_stay_as_they_are_when_grey_is_asked_for(tmp_path):
+    ramp = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(ramp).save(tmp_path / "a.png")
+    found = files.read_images(tmp_path, wanted=Wanted(grey=True))
+    assert torch.equal(found.pixels[0, 0], torch.from_numpy(ramp))
+    same = Wanted(grey=True).apply(torch.from_numpy(ramp)[None, None].expand(1, 3, -1, -1))
+    assert torch.equal(same[0, 0], torch.from_numpy(ramp)), "nor does grey in three channels change"
+
+
+def test_a_folder_with_a_manifest_of_its_own_is_no_run(tmp_path):
+    photos(tmp_path, [(8, 8)] * 3)
+    (tmp_path / "manifest.json").write_text("{}")
+    assert len(files.read_images(tmp_path)) == 3
+
+
+def test_headers_of_png_are_read_without_their_pixels(tmp_path, monkeypatch):
+    from PIL import PngImagePlugin
+
+    photos(tmp_path, [(8, 8)] * 3)
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda self: 1 / 0)
+    assert len(files.find_images(tmp_path)) == 3
+
+
 def test_a_photo_is_turned_as_its_camera_was_held(tmp_path):
     pixels = np.zeros((6, 10), np.uint8)
     pixels[:, :3] = 255
@@ -83,7 +106,10 @@ def test_unreadable_files_are_left_out_when_asked_and_counted(tmp_path):
         files.find_images(tmp_path)
     with pytest.warns(UserWarning, match="2 of the 5 images"):
         found = files.find_images(tmp_path, skip_unreadable=True)
-    assert len(found) == 3
+    assert len(found) == 3 and found.left_out == 2
+    (tmp_path / "z.heic").touch()
+    with pytest.warns(UserWarning, match="left out"):
+        assert len(files.find_images(tmp_path, skip_unreadable=True)) == 3
 
 
 def test_validation_images_are_told_and_belong_to_all(tmp_path):
