@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import bibliography
 import figures
+import menu
 import published_runs as runs
 import reference
 import wrong_inputs
@@ -124,8 +125,19 @@ def on_post_page(output: str, page: Any, config: Any) -> str:
     language = page.meta.get("lang")
     if language:
         output = re.sub(r'<html lang="[a-z]+"', f'<html lang="{language}"', output, count=1)
+    output = menu.filled(output, page.url, Path(config.docs_dir))
     if "arithmatex" not in output:
         output = KATEX.sub("", output)
+    return with_landmarks(output)
+
+
+def on_post_template(output_content: str, template_name: str, config: Any) -> str:
+    """The page for what is not found is no page to MkDocs: a template."""
+    return with_landmarks(output_content) if template_name == "404.html" else output_content
+
+
+def with_landmarks(output: str) -> str:
+    """Names for screen readers where Material has none."""
     for pattern, replacement in LANDMARKS:
         output = re.sub(pattern, replacement, output)
     return output
