@@ -98,9 +98,30 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
             raise PluginError(f"{page.file.src_uri}: {match[0]}: {error}") from error
 
     page.meta.setdefault("description", first_sentences(markdown))
+    if page.file.src_uri.startswith("blog/posts/"):
+        markdown += cite_this(page, config)
     markdown = MACRO.sub(expand, markdown)
     bib = bibliography.load(Path(config.docs_dir) / "references.bib")
     return bibliography.cite(markdown, bib, page)
+
+
+def cite_this(page: Any, config: Any) -> str:
+    """The section of a post that says how to cite it."""
+    slug, date = page.meta["slug"], page.meta["date"]
+    address = f"{config.site_url}blog/{slug}/"
+    return f"""
+
+## Cite this
+
+```bibtex
+@misc{{imggen-{slug},
+  author = {{{config.site_author}}},
+  title = {{{page.meta["title"]}}},
+  year = {{{str(date)[:4]}}},
+  url = {{{address}}},
+}}
+```
+"""
 
 
 def first_sentences(markdown: str, most: int = 160) -> str:

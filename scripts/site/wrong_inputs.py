@@ -9,6 +9,8 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[2] / "tests"
 URI = "what-happens-when.md"
 INTRODUCTION = """---
+search:
+  boost: 0.3
 description: What imggen says to {n} wrong, damaged and crafted inputs, from the tests' own table.
 ---
 
