@@ -10,15 +10,16 @@ function mover(figure) {
   button.type = "button";
   button.className = "play";
   let chosen = false;
+  let playing = false;
   function set(plays) {
+    playing = plays;
     image.src = plays ? figure.dataset.moves : still;
     button.textContent = plays ? "Pause" : "Play";
-    button.setAttribute("aria-pressed", String(plays));
+    button.setAttribute("aria-label", `${button.textContent}: ${image.alt}`);
   }
-  button.setAttribute("aria-label", `Play: ${image.alt}`);
   button.addEventListener("click", () => {
     chosen = true;
-    set(button.getAttribute("aria-pressed") !== "true");
+    set(!playing);
   });
   set(false);
   image.after(button);
