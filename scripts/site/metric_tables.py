@@ -71,9 +71,8 @@ def versus(result: Result) -> str:
         better = words.get(found[name]["better"], "undecided")
         values = " | ".join(value_text(name, rows[name]) for rows in
                             (result["metrics"], against["metrics"]))  # fmt: skip
-        lines.append(
-            f"| {heading(name)} | {values} | {p_value(found[name]['p_value'])} | {better} |"
-        )
+        p = p_value(found[name]["p_value"]).replace(" ", "&nbsp;")
+        lines.append(f"| {heading(name)} | {values} | {p} | {better} |")
     return "\n".join([*lines, "", f"<small markdown>{LEGEND}.</small>", ""])
 
 
