@@ -305,8 +305,10 @@ def test_the_table_shows_what_the_titles_say():
     result, lines = scored(images_of(noise(0)), images_of(noise(1))), []
     report.table(result, lines.append)
     (line,) = [line for line in lines if line.startswith("Kernel distance × 1000")]
-    value = float(line.split("↓")[1].split()[0])
-    assert value == pytest.approx(1000 * result["metrics"]["kid"]["value"], rel=1e-3)
+    row = result["metrics"]["kid"]
+    shown = report.with_interval(*(1000 * value for value in (row["value"], *row["interval"])))
+    assert line.split("↓")[1].split()[0] == shown[0]
+    assert f"[{shown[1]}, {shown[2]}]" in line
 
 
 def test_agreement_is_reported_where_the_classifier_knows_the_classes(mnist_root):
