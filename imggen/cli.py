@@ -94,7 +94,7 @@ def evaluate(
     from imggen.data.prepare import Wanted
     from imggen.evaluation import evaluate as scoring
     from imggen.evaluation import report, resolve, scorecard
-    from imggen.features import extractors
+    from imggen.features import extract
     from imggen.features.cache import cache_folder, forget_older_code, prune
     from imggen.runs.provenance import source_hash
 
@@ -120,7 +120,7 @@ def evaluate(
     if train is None and seen and (seen.name, seen.split) == (fake_set.name, fake_set.split):
         seen = None  # the training images themselves were asked about
     if cache:
-        forget_older_code(cache_folder(), source_hash(extractors.__name__))
+        forget_older_code(cache_folder(), source_hash(extract.__name__))
     gathered = scoring.gather(
         real_set,
         fake_set,

@@ -198,11 +198,12 @@ class Experiment:
     def identity(self, options: Asked, images: Images) -> Json:
         """What a checkpoint must agree with before this run goes on from it; steps may grow."""
         train = inputs({"train": as_json(options.train)})["train"]
+        told = about(images)
         return {
             "method": {"name": self.method_path, **as_json(options.method)},
             "source": source_hash(self.method.__module__),
             "loop": self.loop,
-            "data": {key: about(images)[key] for key in IDENTITY},
+            "data": {key: told[key] for key in IDENTITY},
             "train": {key: value for key, value in train.items() if key != "steps"},
         }
 

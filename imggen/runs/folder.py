@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
 
 from imggen.system import locks
 from imggen.system.errors import UserError
-from imggen.system.files import Json, read_json, write_bytes, write_json
+from imggen.system.files import Json, probe, read_json, write_bytes, write_json
 
 
 class RunDir:
@@ -30,9 +29,7 @@ class RunDir:
         """
         try:
             self.frames.mkdir(parents=True, exist_ok=True)
-            probe = self.path / f".writable-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            probe(self.stats)
         except OSError as error:
             raise UserError(
                 f"Can't write to the run directory {self.path} ({error.strerror}): choose another "

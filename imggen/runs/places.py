@@ -27,10 +27,12 @@ def runs() -> Path:
 
 def assets(docs: Path | None = None) -> Path:
     """Where published experiments lie below a docs folder; by default those that came with us."""
-    own = checkout()
-    if docs is None and own is None:
-        return PACKAGED
-    return (docs or Path(str(own)) / "docs") / "assets" / "experiments"
+    if docs is None:
+        own = checkout()
+        if own is None:
+            return PACKAGED
+        docs = own / "docs"
+    return docs / "assets" / "experiments"
 
 
 def find(run: str | Path, docs: Path | None = None) -> Path:

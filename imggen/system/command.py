@@ -13,13 +13,11 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from imggen.system import signals
+from imggen.system.early import INTERRUPTED, TRY_AGAIN
 from imggen.system.errors import Interrupted, UserError
 from imggen.system.world import read_environment
 
 BAD_INPUT = 2
-TRY_AGAIN = 75
-"""EX_TEMPFAIL: the run saved a checkpoint and wants to be started again."""
-
 PIPE_CLOSED = 141
 """What a shell reports of a program that SIGPIPE ended."""
 
@@ -45,7 +43,7 @@ def run_command(command: Callable[[], int | None]) -> NoReturn:
         _tell(str(error))
         code = TRY_AGAIN
     except KeyboardInterrupt:
-        code = 130
+        code = INTERRUPTED
     except BrokenPipeError:  # whoever read our output, `head` perhaps, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = PIPE_CLOSED

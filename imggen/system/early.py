@@ -13,9 +13,14 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from imggen.system.signals import STOP
+
 PACKAGE = Path(__file__).resolve().parents[1]
 EXPERIMENTS = PACKAGE.parent / "experiments"
-TRY_AGAIN, INTERRUPTED = 75, 130
+TRY_AGAIN = 75
+"""EX_TEMPFAIL: the run saved a checkpoint, or had none to save, and wants to be started again."""
+INTERRUPTED = 130
+"""What a shell reports of a program that Ctrl-C ended."""
 
 
 def watch() -> None:
@@ -25,7 +30,7 @@ def watch() -> None:
     ours |= program.name in ("imggen", "imggen.exe") and program.parent == Path(sys.prefix) / "bin"
     if not ours or threading.current_thread() is not threading.main_thread():
         return
-    for name in ("SIGTERM", "SIGUSR1", "SIGHUP", "SIGINT"):
+    for name in (*STOP, "SIGINT"):
         number = getattr(signal, name, None)
         defaults = (signal.SIG_DFL, signal.default_int_handler)
         if number is not None and signal.getsignal(number) in defaults:

@@ -23,7 +23,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises: OSError, with the temporary file removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path)
     try:
         with open(temporary, "wb") as file:
             file.write(data)
@@ -39,6 +39,18 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+def _beside(path: Path) -> Path:
+    """This process's own temporary name next to a file."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def probe(path: Path) -> None:
+    """Makes the file's folder and tries to write there. Raises: OSError when that is impossible."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _beside(path).touch()
+    _beside(path).unlink()
+
+
 def user_cache() -> Path:
     """The user's folder for what can be made or downloaded again."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "imggen"
@@ -49,12 +61,9 @@ def refuse_unwritable(flag: str, path: Path | None) -> None:
     if path is None:
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        probe = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        probe.touch()
-        probe.unlink()
+        probe(path)
     except OSError as error:
         raise UserError(f"{flag} {path} can't be written ({error.strerror}).") from error
 

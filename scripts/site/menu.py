@@ -3,6 +3,7 @@ this list."""
 
 from __future__ import annotations
 
+import functools
 import html
 import os
 import re
@@ -15,6 +16,7 @@ EMPTY = re.compile(
 )
 
 
+@functools.cache
 def posts(docs: Path) -> list[tuple[str, str]]:
     """(address, title) of each post, the newest first."""
     found = []

@@ -6,6 +6,7 @@ has been trained on but that are not in the reference, and what is left of them 
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,17 +37,16 @@ from imggen.system.device import device_name
 from imggen.system.errors import UserError
 from imggen.system.files import Json, json_bytes, read_json
 
+PICTURED = ("blur", "noise", "jpeg")
+"""The first ladders, so that the others need not be built for the picture."""
 SHOWN = 12
 """The image that stands for all in the picture of the damage."""
 
 
 def picture(train: Images, config: Config, columns: int = 6) -> bytes:
     """PNG: one image on each rung of blur, noise and JPEG, a row a ladder."""
-    rows = [
-        torch.stack([pixels[SHOWN] for pixels, _ in ladder.sets[:columns]])
-        for ladder in ladders(train, config)
-        if ladder.name in ("blur", "noise", "jpeg")
-    ]
+    first = itertools.takewhile(lambda made: made.name in PICTURED, ladders(train, config))
+    rows = [torch.stack([pixels[SHOWN] for pixels, _ in made.sets[:columns]]) for made in first]
     return grids.png(grids.image_grid(torch.cat(rows), columns, scale=3))
 
 
