@@ -50,7 +50,7 @@ def scorecard(
     """
     places = "bs" if neighbours is None else "bs;nn"  # bars and scatter above neighbours
     with drawing(11, 4.4 if neighbours is None else 8.4) as (figure, buffer):
-        figure.suptitle(about, fontsize=11, color=INK)
+        figure.suptitle(plain(about), fontsize=11, color=INK)
         axes = figure.subplot_mosaic(places)
         _bars(axes["b"], {n: metrics[n] for n in SHARES if metrics[n]["value"] is not None})
         _scatter(axes["s"], metrics, against)
@@ -62,6 +62,11 @@ def scorecard(
             axes["n"].axis("off")
         figure.savefig(buffer, format="png", dpi=130, transparent=True)
         return buffer.getvalue()
+
+
+def plain(name: str) -> str:
+    """A name as it is: between two dollars matplotlib would set mathematics."""
+    return name.replace("$", r"\$")
 
 
 def nearest_grid(fake: Features, train: Features, columns: int = 12, rows: int = 3) -> Pixels:
@@ -124,4 +129,6 @@ def _label(axis: Axes, point: tuple[float, float], text: str) -> None:
     """Beside the point, on the side where there is room."""
     right = point[0] < 0.7
     shift = (7 if right else -7, 6 if point[1] < 0.9 else -14)
-    axis.annotate(text, point, shift, textcoords="offset points", ha="left" if right else "right")
+    axis.annotate(
+        plain(text), point, shift, textcoords="offset points", ha="left" if right else "right"
+    )

@@ -195,6 +195,16 @@ def test_a_card_of_collapsed_samples_is_drawn(tmp_path, run):
     assert card.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_name_is_drawn_as_it_is():
+    """Neither a failure (`$_{^$` is no mathematics) nor x*y*z in place of x$y$z."""
+    rows = {"value": 0.5, "interval": [0.4, 0.6], "floor": 0.9}
+    metrics = dict.fromkeys(scorecard.SHARES, rows)
+    for name in ("m$_{^$", "x$y$z"):
+        assert scorecard.plain(name) == name.replace("$", "\\$")
+        card = scorecard.scorecard(metrics, None, name, (name, metrics))
+        assert card.startswith(b"\x89PNG")
+
+
 def test_a_card_shows_both_generators():
     rows = {"value": 0.5, "interval": [0.4, 0.6], "floor": 0.9}
     metrics = dict.fromkeys(scorecard.SHARES, rows)
