@@ -42,8 +42,9 @@ from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Spec
-from imggen.methods.dcgan import Discriminator, Generator, initialise, learning_rate
+from imggen.methods.dcgan import Discriminator, Generator, initialise
 from imggen.nn.blocks import at_least
+from imggen.nn.schedules import learning_rate
 
 
 @dataclass(frozen=True)

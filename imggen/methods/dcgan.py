@@ -49,6 +49,8 @@ from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Shape, Spec
 from imggen.nn.blocks import at_least, side
+from imggen.nn.convolutions import kernel_for, pyramid
+from imggen.nn.schedules import learning_rate
 
 
 @dataclass(frozen=True)
@@ -76,26 +78,6 @@ class Config:
     def tiny(cls) -> Config:
         """The smallest instance, for tests."""
         return cls(z_dim=4, width=4, lr_D=2e-3, lr_G=2e-3)
-
-
-def pyramid(size: int) -> list[int]:
-    """Sizes of the feature maps from 4 pixels up to the image: 28 -> [4, 7, 14, 28].
-
-    At least two doublings, so that both networks have a hidden layer: 8 -> [2, 4, 8].
-
-    Raises: ValueError below 8 pixels, where there is nothing to double.
-    """
-    if size < 8:
-        raise ValueError(f"images of {size} pixels are too small, 8 is the least")
-    sizes = [size]
-    while sizes[0] > 4 or len(sizes) < 3:
-        sizes.insert(0, (sizes[0] + 1) // 2)
-    return sizes
-
-
-def kernel_for(size: int) -> int:
-    """Kernel that halves maps of `size` pixels with stride 2 and padding 1, rounding up."""
-    return 4 if size % 2 == 0 else 3
 
 
 class Generator(nn.Module):
@@ -167,11 +149,6 @@ def initialise(module: nn.Module, std: float) -> None:
         elif isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.weight, mean=1.0, std=std)
             nn.init.zeros_(layer.bias)
-
-
-def learning_rate(lr: float, step: int, steps: int | None) -> float:
-    """`lr` for the first half of `steps`, then on a line to 0, as in the authors' MNIST code."""
-    return lr if steps is None else lr * min(1.0, 2 * max(0.0, 1 - step / steps))
 
 
 class DCGAN(nn.Module):

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from imggen.methods import Batch, Spec, dcgan
+from imggen.nn.convolutions import pyramid
+from imggen.nn.schedules import learning_rate
 
 SPEC = Spec((1, 8, 8))
 
@@ -18,10 +20,10 @@ def batch() -> Batch:
 
 
 def test_pyramid_doubles_from_four_pixels():
-    assert dcgan.pyramid(64) == [4, 8, 16, 32, 64]
-    assert dcgan.pyramid(28) == [4, 7, 14, 28]
+    assert pyramid(64) == [4, 8, 16, 32, 64]
+    assert pyramid(28) == [4, 7, 14, 28]
     with pytest.raises(ValueError, match="too small"):
-        dcgan.pyramid(6)
+        pyramid(6)
 
 
 def test_dcgan_follows_the_papers_rules():
@@ -47,9 +49,9 @@ def test_dcgan_losses_at_a_discriminator_that_does_not_know():
 
 
 def test_learning_rate_is_constant_then_falls_to_zero():
-    rates = [dcgan.learning_rate(2.0, step, 100) for step in (0, 50, 75, 100, 120)]
+    rates = [learning_rate(2.0, step, 100) for step in (0, 50, 75, 100, 120)]
     assert rates == [2.0, 2.0, 1.0, 0.0, 0.0]
-    assert dcgan.learning_rate(2.0, 10**6, None) == 2.0
+    assert learning_rate(2.0, 10**6, None) == 2.0
 
 
 def test_batch_statistics_are_those_of_one_half_batch_at_a_time():
