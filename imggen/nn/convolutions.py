@@ -53,7 +53,8 @@ class Trunk(nn.Module):
         for source in reversed(sizes[1:]):
             conv = nn.Conv2d(channels, width, kernel_for(source), stride=2, padding=1)
             nn.init.kaiming_normal_(conv.weight, leak)
-            nn.init.zeros_(conv.bias)
+            if conv.bias is not None:
+                nn.init.zeros_(conv.bias)
             layers += [wrap(conv), nn.LeakyReLU(leak)]
             channels, width = width, 2 * width
         self.layers = nn.Sequential(*layers)

@@ -1,0 +1,307 @@
+r"""R3GAN: a GAN without tricks.
+
+Yiwen Huang, Aaron Gokaslan, Volodymyr Kuleshov, James Tompkin: *The GAN is dead; long live the GAN!
+A Modern Baseline GAN*, NeurIPS 2024, [arXiv:2501.05441](https://arxiv.org/abs/2501.05441).
+
+Ten years of GANs left a pile of tricks. This paper asks which loss makes them unnecessary. A
+*relativistic pairing* loss compares each generated image with a real one (Eq. 2):
+
+$$
+L(\theta, \psi) = \mathbb{E}_{z,\, x} \big[f\big(D_\psi(G_\theta(z)) - D_\psi(x)\big)\big],
+\qquad f(t) = -\log(1 + e^{-t})
+$$
+
+\(D\) maximises it and \(G\) minimises it. Only the difference counts: where \(D\) judges every real
+image against the generated ones beside it, a generator that has given up half of the data is
+punished there (section 2.1). Alone it does not converge; with the squared slopes at real images
+(\(R_1\), see [R1](r1.md)) and at generated ones (\(R_2\)) it does (section 2.2, Proposition 2):
+
+$$
+\frac{\gamma}{2}\, \mathbb{E}_{x} \big[\|\nabla_x D_\psi(x)\|^2\big] +
+\frac{\gamma}{2}\, \mathbb{E}_{z} \big[\|\nabla_x D_\psi(G_\theta(z))\|^2\big]
+$$
+
+With that, networks may be plain (section 3): residual blocks of 1x1, grouped 3x3 and 1x1
+convolutions; no normalisation at all, but weights that start small enough, the last of each block
+at 0 (Fix-up initialisation); smooth resampling; no tanh at the end. The generator scales a learnt
+map by a linear function of \(z\).
+
+## Departures from the paper
+
+- The networks see 2x2 pixels as one position with four times the channels, and have one block at
+  each of two resolutions (7 and 14 for images of 28), where the paper's have two blocks at each of
+  four or more, and widths near 768. `group` channels share a convolution, as there.
+- The penalties are taken at every `every`-th step, that many times as heavy: the paper takes them
+  at each, and its authors say of the lazy form that it works and loses the guarantee.
+- Adam's second momentum stays at 0.99 and the weights of the average have the loop's half-life; in
+  the paper both grow over the training. No augmentation.
+- Real images for the generator's step are those of the discriminator's; released code takes others.
+- The penalties are computed in float32 whatever the precision of the training. Samples are clipped
+  to [-1, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Adam, Optimizer
+
+from imggen.methods import Batch, Minimize, Panels, Shape, Spec
+from imggen.nn.blocks import at_least
+from imggen.nn.penalties import squared_slopes
+
+PATCH = 2
+"""Pixels of height and width that become one position."""
+LEAK = 0.2
+"""Negative slope of every LeakyReLU (released code)."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of appendix D, those for CIFAR-10 where they do not depend on the images' size."""
+
+    labels: bool = False
+    """Tell both players the label, where the data have one (section 4.3: on for CIFAR-10)."""
+    gamma: float = 1.0
+    """Weight of both penalties at first (released code: 1 for ImageNet-64, 0.05 for CIFAR-10)."""
+    gamma_end: float = 0.1
+    """The same at the end of `schedule_steps` (released code: a tenth of the first)."""
+    every: int = 4
+    """Steps between two penalties, each this many times as heavy (1 in the paper)."""
+    lr: float = 2e-4
+    """Adam's learning rate for both players at first."""
+    lr_end: float = 5e-5
+    """The same at the end of `schedule_steps`."""
+    schedule_steps: int | None = None
+    """Steps of the half cosine from the first rate and weight to the last. None keeps the first."""
+    beta2: float = 0.99
+    """Adam's second momentum (the last value of the paper's schedule); the first is 0."""
+    z_dim: int = 64
+    """Dimension of the latent z, standard normal."""
+    widths: tuple[int, ...] = (128, 64)
+    """Channels at each resolution, the lowest first."""
+    blocks: int = 1
+    """Residual blocks at each resolution (2 in the paper)."""
+    group: int = 16
+    """Channels that share a grouped convolution (released code: 16 for CIFAR-10)."""
+    expansion: int = 2
+    """How many times wider a block is inside (section 3.3)."""
+
+    @classmethod
+    def tiny(cls) -> Config:
+        """The smallest instance, for tests."""
+        return cls(gamma=0.1, every=2, lr=4e-3, z_dim=4, widths=(8, 8), group=4)
+
+
+def cosine(first: float, last: float, step: int, steps: int | None) -> float:
+    """From `first` to `last` in `steps`, on half a cosine; `first` always without `steps`."""
+    if steps is None:
+        return first
+    return last + (first - last) * (1 + math.cos(math.pi * min(1.0, step / steps))) / 2
+
+
+def convolution(inputs: int, outputs: int, kernel: int, groups: int, gain: float) -> nn.Conv2d:
+    """Without bias, weights N(0, gain² / fan in)."""
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, groups=groups, bias=False)
+    nn.init.normal_(conv.weight, std=gain / math.sqrt(conv.weight[0].numel()))
+    return conv
+
+
+class BiasedLeakyReLU(nn.Module):
+    """A bias for each channel, then LeakyReLU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(x + self.bias, LEAK)
+
+
+class Block(nn.Module):
+    """x + f(x), f being 1x1, grouped 3x3 and 1x1 convolutions; at first f = 0 (section 3.3)."""
+
+    def __init__(self, channels: int, c: Config) -> None:
+        super().__init__()
+        wide = channels * c.expansion
+        # He's gain, and Fix-up's factor L^(-1/(2m-2)) for m = 3 layers in each of L blocks.
+        gain = math.sqrt(2 / (1 + LEAK**2)) * (c.blocks * len(c.widths)) ** -0.25
+        self.layers = nn.Sequential(
+            convolution(channels, wide, 1, 1, gain),
+            BiasedLeakyReLU(wide),
+            convolution(wide, wide, 3, max(1, wide // c.group), gain),
+            BiasedLeakyReLU(wide),
+            convolution(wide, channels, 1, 1, 0.0),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+def smoothing(x: Tensor) -> Tensor:
+    """[1, 2, 1] in both directions as one kernel (C, 1, 3, 3) for each channel; sums to 1."""
+    line = x.new_tensor([1.0, 2.0, 1.0]) / 4
+    return torch.outer(line, line).expand(x.shape[1], 1, 3, 3)
+
+
+class Up(nn.Module):
+    """Twice the height and width, smoothly."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, channels = 4 * smoothing(x), x.shape[1]
+        return F.conv_transpose2d(x, kernel, stride=2, padding=1, output_padding=1, groups=channels)
+
+
+class Down(nn.Module):
+    """Half the height and width, smoothly."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, smoothing(x), stride=2, padding=1, groups=x.shape[1])
+
+
+def stages(widths: tuple[int, ...], c: Config, between: type[nn.Module]) -> nn.Sequential:
+    """Blocks at each width, and from one to the next a 1x1 convolution and a change of size."""
+    layers: list[nn.Module] = [Block(widths[0], c) for _ in range(c.blocks)]
+    for before, width in pairwise(widths):
+        layers += [between(), convolution(before, width, 1, 1, 1.0)]
+        layers += [Block(width, c) for _ in range(c.blocks)]
+    return nn.Sequential(*layers)
+
+
+class Generator(nn.Module):
+    """z (N, z_dim) and labels (N,) or None -> images (N, C, H, W), not bounded."""
+
+    def __init__(self, c: Config, shape: Shape, classes: int) -> None:
+        super().__init__()
+        height, width = lowest(shape, c)
+        self.embedding = nn.Embedding(classes, c.z_dim) if classes else None
+        self.basis = nn.Parameter(torch.randn(c.widths[0], height, width))
+        self.scale = nn.Linear(c.z_dim * (2 if classes else 1), c.widths[0], bias=False)
+        nn.init.normal_(self.scale.weight, std=self.scale.in_features**-0.5)
+        self.body = stages(c.widths, c, Up)
+        self.pixels = convolution(c.widths[-1], shape[0] * PATCH**2, 1, 1, 1.0)
+
+    def forward(self, z: Tensor, y: Tensor | None) -> Tensor:
+        if self.embedding is not None:
+            z = torch.cat([z, self.embedding(y)], dim=1)
+        x = self.basis * self.scale(z)[:, :, None, None]
+        return F.pixel_shuffle(self.pixels(self.body(x)), PATCH)
+
+
+class Discriminator(nn.Module):
+    """Images (N, C, H, W) and labels (N,) or None -> float32 values (N,); differences count."""
+
+    def __init__(self, c: Config, shape: Shape, classes: int) -> None:
+        super().__init__()
+        last, kernel = c.widths[0], lowest(shape, c)
+        self.pixels = convolution(shape[0] * PATCH**2, c.widths[-1], 1, 1, 1.0)
+        self.body = stages(c.widths[::-1], c, Down)
+        self.gather = nn.Conv2d(last, last, kernel, groups=last, bias=False)
+        nn.init.normal_(self.gather.weight, std=(kernel[0] * kernel[1]) ** -0.5)
+        self.embedding = nn.Embedding(classes, c.z_dim) if classes else None
+        self.value = nn.Linear(last, c.z_dim if classes else 1, bias=False)
+        nn.init.normal_(self.value.weight, std=last**-0.5)
+
+    def forward(self, x: Tensor, y: Tensor | None) -> Tensor:
+        x = self.body(self.pixels(F.pixel_unshuffle(x, PATCH)))
+        value = self.value(self.gather(x).flatten(1)).float()
+        if self.embedding is None:
+            return value.squeeze(1)
+        return (value * self.embedding(y)).sum(dim=1) / math.sqrt(value.shape[1])
+
+
+def lowest(shape: Shape, c: Config) -> tuple[int, int]:
+    """Height and width of the smallest maps. Raises: ValueError where sides can't be halved."""
+    factor = PATCH * 2 ** (len(c.widths) - 1)
+    _, height, width = shape
+    if height % factor or width % factor:
+        raise ValueError(f"the sides of its images are multiples of {factor} pixels")
+    return height // factor, width // factor
+
+
+class R3GAN(nn.Module):
+    """Generator, discriminator, the paired losses and their two penalties."""
+
+    panels: ClassVar[Panels] = {
+        "loss (nats)": ("loss_D", "loss_G"),
+        "D's value, real minus generated": ("margin",),
+        "squared slopes": ("slope_real", "slope_fake"),
+    }
+
+    def __init__(self, config: Config, spec: Spec) -> None:
+        """Raises: ValueError for sides that can't be halved often enough, or senseless settings."""
+        super().__init__()
+        c = config
+        at_least(1, every=c.every, schedule_steps=c.schedule_steps, z_dim=c.z_dim)
+        at_least(1, blocks=c.blocks, group=c.group, expansion=c.expansion)
+        at_least(0, gamma=c.gamma, gamma_end=c.gamma_end)
+        if not c.widths or min(c.widths) < 1:
+            raise ValueError(f"widths is {c.widths}, and there is at least one channel somewhere")
+        for width in c.widths:
+            if width * c.expansion > c.group and width * c.expansion % c.group:
+                raise ValueError(f"{width * c.expansion} channels do not split in {c.group}s")
+        self.config = c
+        self.spec = Spec(spec.shape, spec.classes if c.labels else 0)
+        self.G = Generator(c, spec.shape, self.spec.classes)
+        self.D = Discriminator(c, spec.shape, self.spec.classes)
+        betas = (0.0, c.beta2)
+        self.opt_G = Adam(self.G.parameters(), lr=c.lr, betas=betas, fused=True)
+        self.opt_D = Adam(self.D.parameters(), lr=c.lr, betas=betas, fused=True)
+        self.optimizers: dict[str, Optimizer] = {"G": self.opt_G, "D": self.opt_D}
+
+    def training_step(self, batch: Batch, step: int, minimize: Minimize) -> dict[str, Tensor]:
+        c, x, y = self.config, batch.x, batch.y
+        lr = cosine(c.lr, c.lr_end, step, c.schedule_steps)
+        x_fake = self.G(self.noise(x), y)
+        loss_D, margin = self.loss_of_D(x, x_fake.detach(), y)
+        stats = {"loss_D": loss_D, "margin": margin}
+        penalty = torch.zeros_like(loss_D)
+        if step % c.every == 0:
+            gamma = c.every * cosine(c.gamma, c.gamma_end, step, c.schedule_steps)
+            slopes = [self.slope(images, y) for images in (x, x_fake)]
+            penalty = gamma / 2 * (slopes[0] + slopes[1])  # R1 and R2
+            stats |= {"slope_real": slopes[0], "slope_fake": slopes[1]}
+        minimize(loss_D + penalty, self.opt_D, lr=lr)
+
+        x_fake = self.G(self.noise(x), y)
+        stats["loss_G"] = loss_G = self.loss_of_G(x, x_fake, y)
+        minimize(loss_G, self.opt_G, lr=lr)
+        return stats
+
+    def loss_of_D(self, x: Tensor, x_fake: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        """-f(D(x_fake) - D(x)) as a mean over pairs, and the mean difference (Eq. 2)."""
+        both = None if y is None else torch.cat([y, y])
+        real, fake = self.D(torch.cat([x, x_fake]), both).chunk(2)
+        return F.softplus(fake - real).mean(), (real - fake).mean()
+
+    def loss_of_G(self, x: Tensor, x_fake: Tensor, y: Tensor | None) -> Tensor:
+        """The same with the players exchanged: the non-saturating form of Eq. 2."""
+        with torch.no_grad():
+            real = self.D(x, y)
+        return F.softplus(real - self.D(x_fake, y)).mean()
+
+    def slope(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """Mean squared norm of D's gradient at images (N, C, H, W)."""
+        return squared_slopes(lambda images: self.D(images, y), x).mean()
+
+    def noise(self, x: Tensor) -> Tensor:
+        """z for as many images as there are in x."""
+        return torch.randn(len(x), self.config.z_dim, device=x.device)
+
+    def latents(self, n: int, generator: torch.Generator) -> Tensor:
+        return torch.randn(n, self.config.z_dim, generator=generator)
+
+    def sample(self, z: Tensor, y: Tensor | None = None, sampler: None = None) -> Tensor:
+        """Raises: ValueError without labels where it was trained with them."""
+        if y is None and self.spec.classes:
+            raise ValueError("this GAN was trained with labels and samples only with them")
+        return self.G(z, y).clamp(-1, 1)
+
+    def published_state(self) -> dict[str, Tensor]:
+        return {f"G.{name}": value for name, value in self.G.state_dict().items()}
