@@ -1,4 +1,4 @@
-"""Wasserstein GAN with clipped weights (Arjovsky et al. 2017) on the 60,000 training images of MNIST."""
+"""Wasserstein GAN with clipped weights (Arjovsky et al. 2017) on the training images of MNIST."""
 
 from imggen.data.datasets import DataConfig
 from imggen.experiment import Experiment

@@ -132,9 +132,7 @@ class GAN(nn.Module):
         super().__init__()
         c = config
         at_least(1, steps_D=c.steps_D, z_dim=c.z_dim, lr_steps=c.lr_steps)
-        for name, sizes in (("hidden_G", c.hidden_G), ("hidden_D", c.hidden_D)):
-            if not all(units >= 1 for units in sizes):
-                raise ValueError(f"{name} is {sizes}, and a layer has at least one unit")
+        at_least(1, hidden_G=min(c.hidden_G, default=1), hidden_D=min(c.hidden_D, default=1))
         if not 0 <= c.dropout < 1:
             raise ValueError(f"dropout is {c.dropout}, and a share is at least 0 and below 1")
         self.config, self.spec = c, Spec(spec.shape)

@@ -241,8 +241,7 @@ class R3GAN(nn.Module):
         at_least(1, every=c.every, schedule_steps=c.schedule_steps, z_dim=c.z_dim)
         at_least(1, blocks=c.blocks, group=c.group, expansion=c.expansion)
         at_least(0, gamma=c.gamma, gamma_end=c.gamma_end)
-        if not c.widths or min(c.widths) < 1:
-            raise ValueError(f"widths is {c.widths}, and there is at least one channel somewhere")
+        at_least(1, widths=min(c.widths, default=0))
         for width in c.widths:
             if width * c.expansion > c.group and width * c.expansion % c.group:
                 raise ValueError(f"{width * c.expansion} channels do not split in {c.group}s")

@@ -44,7 +44,7 @@ al. 2019, BigGAN, [arXiv:1809.11096](https://arxiv.org/abs/1809.11096), section 
   as the discriminator's, where the released code uses twice as many.
 - Truncated latents are the normal ones pushed through the quantiles of the truncated distribution,
   one by one, so that a sample changes smoothly with \(\tau\); BigGAN draws again what is too large.
-- Without labels (`project` off, or data that have none) it is the first paper alone.
+- With `project` off it is the first paper alone, and labels are not looked at.
 - Samples come from an exponential moving average of the generator's weights, kept by the loop.
 """
 
@@ -92,7 +92,7 @@ class Config:
     @classmethod
     def tiny(cls) -> Config:
         """The smallest instance, for tests."""
-        return cls(z_dim=4, width=4, lr_D=4e-3, lr_G=4e-3)
+        return cls(z_dim=4, width=4, lr_D=2e-2, lr_G=4e-3)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class ConditionalNorm(nn.Module):
         self.scale = nn.Embedding(classes, channels) if classes else None
         self.shift = nn.Embedding(classes, channels) if classes else None
         if self.scale is not None and self.shift is not None:
-            nn.init.ones_(self.scale.weight)
+            nn.init.normal_(self.scale.weight, mean=1.0, std=0.02)
             nn.init.zeros_(self.shift.weight)
 
     def forward(self, x: Tensor, y: Tensor | None) -> Tensor:
@@ -215,10 +215,12 @@ class SNGAN(nn.Module):
     }
 
     def __init__(self, config: Config, spec: Spec) -> None:
-        """Raises: ValueError for images that are not square or below 8 pixels."""
+        """Raises: ValueError for images that are not square, below 8 pixels or without labels."""
         super().__init__()
         c = config
         at_least(1, z_dim=c.z_dim, width=c.width, lr_steps=c.lr_steps)
+        if c.project and spec.classes < 1:
+            raise ValueError("a projection needs images with labels; without, turn `project` off")
         self.config, self.spec = c, Spec(spec.shape, spec.classes if c.project else 0)
         self.G = Generator(c.z_dim, c.width, spec.shape, self.spec.classes)
         self.D = Discriminator(c.width, c.leak, spec.shape, self.spec.classes)

@@ -113,6 +113,8 @@ class WGAN(nn.Module):
         self.G = Generator(c.z_dim, c.width, spec.shape)
         self.D = Discriminator(c.width, c.leak, spec.shape)
         initialise(self, c.init_std)
+        # A constant cancels in the difference: it would never move.
+        self.D.layers[-2].register_parameter("bias", None)
         self.opt_G = RMSprop(self.G.parameters(), lr=c.lr)
         self.opt_D = RMSprop(self.D.parameters(), lr=c.lr)
         self.optimizers: dict[str, Optimizer] = {"G": self.opt_G, "D": self.opt_D}

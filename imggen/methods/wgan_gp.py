@@ -98,7 +98,7 @@ class WGANGP(nn.Module):
         self.config, self.spec = c, Spec(spec.shape)
         self.G = Generator(c.z_dim, c.width, spec.shape)
         initialise(self.G, c.init_std)
-        self.D = Critic(c.width, c.leak, spec.shape)
+        self.D = Critic(c.width, c.leak, spec.shape, bias=False)
         betas = (c.beta1, c.beta2)
         self.opt_G = Adam(self.G.parameters(), lr=c.lr, betas=betas, fused=True)
         self.opt_D = Adam(self.D.parameters(), lr=c.lr, betas=betas, fused=True)

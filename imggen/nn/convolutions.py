@@ -67,10 +67,13 @@ class Trunk(nn.Module):
 class Critic(nn.Module):
     """A trunk and one number: image (N, C, H, W) -> float32 value (N,), without normalisation."""
 
-    def __init__(self, width: int, leak: float, shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self, width: int, leak: float, shape: tuple[int, int, int], bias: bool = True
+    ) -> None:
+        """`bias` of the last layer: without where only differences of values count."""
         super().__init__()
         self.trunk = Trunk(width, leak, shape)
-        self.value = nn.Linear(self.trunk.features, 1)
+        self.value = nn.Linear(self.trunk.features, 1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.value(self.trunk(x)).squeeze(1).float()

@@ -1,0 +1,67 @@
+"""InfoGAN: a bound that can't be beaten, and codes that are drawn as they should be."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from imggen.methods import Spec, infogan
+
+
+@pytest.fixture
+def method() -> infogan.InfoGAN:
+    torch.manual_seed(0)
+    return infogan.InfoGAN(infogan.Config(width=4), Spec((1, 8, 8)))
+
+
+def test_latents_are_noise_a_category_and_codes(method):
+    z = method.latents(5000, torch.Generator().manual_seed(0))
+    noise, category, codes = method.parts(z)
+    assert noise.shape == (5000, 62) and codes.shape == (5000, 2)
+    assert torch.equal(category.sum(dim=1), torch.ones(5000))
+    assert category.mean(dim=0).tolist() == pytest.approx([0.1] * 10, abs=0.02)
+    for part in (noise, codes):
+        assert part.abs().max() <= 1
+        assert part.var().item() == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_no_guess_says_more_than_the_entropy_of_the_code(method):
+    """L_I <= H(c) = ln 10 (section 4); equality for a guess that is sure and right."""
+    z = method.latents(400, torch.Generator().manual_seed(0))
+    _, category, codes = method.parts(z)
+    sure = torch.cat([100 * category, codes], dim=1)
+    _, stats = method.missing(z, sure)
+    assert stats["information"].item() == pytest.approx(math.log(10))
+    assert stats["error"].item() == 0
+    for scale in (0.1, 1.0, 10.0):
+        _, stats = method.missing(z, scale * torch.randn_like(sure))
+        assert stats["information"].item() < math.log(10)
+    _, stats = method.missing(z, torch.zeros_like(sure))
+    assert stats["information"].item() == pytest.approx(0, abs=1e-6), "a guess at random says 0"
+
+
+def test_what_is_lost_is_a_log_density_up_to_constants(method):
+    """-log Q(c | x): a categorical and Gaussians of standard deviation 1."""
+    z = method.latents(50, torch.Generator().manual_seed(0))
+    guess = torch.randn(50, 12)
+    _, category, codes = method.parts(z)
+    normal = torch.distributions.Normal(guess[:, 10:], 1.0)
+    expected = F.nll_loss(guess[:, :10].log_softmax(dim=1), category.argmax(dim=1))
+    expected = expected - (normal.log_prob(codes) + math.log(2 * math.pi) / 2).sum(dim=1).mean()
+    assert method.missing(z, guess)[0].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_guess_learns_to_read_the_code(method):
+    """With G fixed, Q's head and the shared convolutions come to know the category."""
+    z = method.latents(64, torch.Generator().manual_seed(0))
+    x = method.G(z).detach()
+    before = method.missing(z, method.D(x)[1])[1]["information"].item()
+    for _ in range(60):
+        lost, stats = method.missing(z, method.D(x)[1])
+        method.opt_D.zero_grad()
+        lost.backward()
+        method.opt_D.step()
+    assert stats["information"].item() > before + 0.3
