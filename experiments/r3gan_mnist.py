@@ -11,7 +11,7 @@ experiment = Experiment(
     slug="r3gan-mnist",
     title="R3GAN on MNIST",
     method=R3GAN,
-    settings=Config(lr=5e-4, lr_end=1e-4, schedule_steps=STEPS),
+    settings=Config(lr=1e-3, lr_end=1e-4, schedule_steps=STEPS),
     data=DataConfig(name="mnist"),
     train=TrainConfig(steps=STEPS, batch_size=64, ema_halflife_images=100_000),
 )
