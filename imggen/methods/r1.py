@@ -85,24 +85,6 @@ class Config:
         return cls(gamma=0.1, every=2, z_dim=4, width=4, lr_D=2e-3, lr_G=2e-3)
 
 
-def dirac_gan(
-    gamma: float, lr: float, steps: int, start: tuple[float, float] = (1.0, 1.0)
-) -> Tensor:
-    """Path (steps + 1, 2) of (theta, psi) in the Dirac-GAN under alternating gradient descent.
-
-    D(x) = psi x, real data at 0, G says theta; f(t) = -log(1 + exp(-t)), so that f'(0) = 1/2.
-    The penalty of D's squared slope is gamma/2 psi² (section 4.1).
-    """
-    theta, psi = torch.tensor(start, dtype=torch.float64)
-    path = [torch.stack([theta, psi])]
-    for _ in range(steps):
-        # L = f(theta psi) + f(0): psi descends on minus what theta descends on, plus the penalty.
-        theta = theta - lr * psi * torch.sigmoid(-theta * psi)
-        psi = psi + lr * (theta * torch.sigmoid(-theta * psi) - gamma * psi)
-        path.append(torch.stack([theta, psi]))
-    return torch.stack(path)
-
-
 class R1(nn.Module):
     """Generator, discriminator, and steps whose every few carry the penalty."""
 

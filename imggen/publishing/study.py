@@ -89,10 +89,11 @@ def published_folder(study: Study, options: StudyOptions, config: Json) -> Path:
     return folder
 
 
-def common_manifest(study: Study, config: Json, images: Images, seed: int) -> Manifest:
-    """What every manifest says of settings, code, data and packages."""
+def common_manifest(study: Study, config: Json, images: Images | None, seed: int) -> Manifest:
+    """What every manifest says of settings, code, data and packages; some studies have no data."""
     config = as_json(config)
-    config["data"]["root"] = None  # where the files lie on this machine is nobody's business
+    if "data" in config:
+        config["data"]["root"] = None  # where the files lie on this machine is nobody's business
     return {
         "slug": study.slug,
         "title": study.title if is_of_record(study, config) else about_other(study, images),
@@ -102,15 +103,16 @@ def common_manifest(study: Study, config: Json, images: Images, seed: int) -> Ma
         "config_hash": sha256_json(inputs(config)),
         "source_hash": source_hash(study.method_path.split(":")[0]),
         "loop": study.loop,
-        "dataset": about(images),
+        "dataset": None if images is None else about(images),
         "packages": package_versions(),
         "seed": seed,
     }
 
 
-def about_other(study: Study, images: Images) -> str:
+def about_other(study: Study, images: Images | None) -> str:
     """A title for settings that are not those of record, whose title may name other data."""
-    return f"{study.method_path.rpartition(':')[2]} on {images.name}, with other settings"
+    of_what = "" if images is None else f" on {images.name}"
+    return f"{study.method_path.rpartition(':')[2]}{of_what}, with other settings"
 
 
 def about(images: Images) -> Json:

@@ -21,7 +21,7 @@ from metric_tables import value_text
 from imggen.evaluation.catalogue import LEGEND, METRICS
 from imggen.publishing import pictures
 from imggen.publishing.status import status
-from imggen.studies import comparison
+from imggen.studies import comparison, dirac
 from imggen.studies.audit import audit
 from imggen.system.files import Json
 
@@ -37,7 +37,7 @@ DOWNLOADS = {
     "weights": "weights.safetensors",
 }
 FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
-FIGURES |= audit.FIGURES
+FIGURES |= audit.FIGURES | dirac.FIGURES
 
 
 class MacroError(Exception):
@@ -187,14 +187,13 @@ class Site:
     def card(self, slug: str) -> str:
         """How the figures of an experiment were made, and how to make them again."""
         m = self.load(slug, "manifest.json")
-        commit, dataset = m["git"]["commit"], m["dataset"]
+        commit = m["git"]["commit"]
         rows = {
             "again": f"`python {m['command'].split()[1]}`",
             "state": self.badge(slug),
             "device": html.escape(m["device"]),
             **_training(m),
-            "data": f"{dataset['name']}:{dataset['split']}, {dataset['images']:,} images, "
-            f"SHA-256 `{dataset['sha256'][:12]}…`",
+            **_data(m["dataset"]),
             "seed": str(m["seed"]),
             "code": f"commit `{(commit or 'unknown')[:10]}`"
             + (" with local changes" if m["git"]["dirty"] else ""),
@@ -254,6 +253,14 @@ def refuse_unknown(file: str, metrics: Iterable[str]) -> None:
         raise MacroError(
             f"{file} has {', '.join(unknown)}, which imggen/evaluation/catalogue.py does not know"
         )
+
+
+def _data(dataset: Json | None) -> dict[str, str]:
+    """The card's row about the data, where there were any."""
+    if dataset is None:
+        return {}
+    name = f"{dataset['name']}:{dataset['split']}"
+    return {"data": f"{name}, {dataset['images']:,} images, SHA-256 `{dataset['sha256'][:12]}…`"}
 
 
 def _training(manifest: Json) -> dict[str, str]:

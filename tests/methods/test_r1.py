@@ -1,16 +1,12 @@
-"""R1: the penalty of a linear discriminator, and the Dirac-GAN with and without it."""
+"""R1: the penalty of a linear discriminator, every so many steps."""
 
 from __future__ import annotations
-
-import cmath
-import math
 
 import pytest
 import torch
 from torch import nn
 
 from imggen.methods import Batch, Spec, r1
-from imggen.methods.r1 import dirac_gan
 
 SPEC = Spec((1, 8, 8))
 
@@ -41,28 +37,3 @@ def test_the_penalty_of_a_linear_discriminator():
     for step in (1, 2, 3):
         assert losses(lazy, step)[0] == pytest.approx(losses(plain, step)[0])
     assert losses(lazy, 0)[1] == losses(plain, 0)[1], "the generator's loss has no penalty"
-
-
-def test_the_dirac_gan_circles_without_the_penalty():
-    """Alternating descent keeps theta² + psi² up to a bounded wobble: it never arrives."""
-    path = dirac_gan(gamma=0.0, lr=0.05, steps=4000)
-    radius = path.norm(dim=1)
-    assert radius[-500:].min() > 0.8 * radius[0]
-    assert radius.max() < 1.3 * radius[0]
-
-
-def test_the_dirac_gan_arrives_with_the_penalty():
-    path = dirac_gan(gamma=0.5, lr=0.05, steps=2000)
-    assert path[-1].norm() < 1e-6 * path[0].norm()
-
-
-def test_it_arrives_as_fast_as_the_eigenvalues_say():
-    """-gamma/2 ± sqrt(gamma²/4 - f'(0)²), f'(0) = 1/2: small steps follow the flow."""
-    gamma, lr = 0.3, 0.002
-    path = dirac_gan(gamma, lr, steps=20_000, start=(0.01, 0.01)).double()
-    root = cmath.sqrt(gamma**2 / 4 - 0.25)
-    rate = -(-gamma / 2 + root).real
-    radius = path.norm(dim=1)
-    # Peaks of the decaying turn, so that its phase does not matter.
-    turn = round(2 * math.pi / (root.imag * lr))
-    assert math.log(radius[0] / radius[turn]) / (turn * lr) == pytest.approx(rate, rel=0.02)
