@@ -137,13 +137,15 @@ class Experiment:
             if test is not None:
                 refuse_other_test(trainer.method.spec, images, test)
             manifest, trained = self.fit(options, images, run, trainer)
+            last = trainer.method.cpu()
         except BaseException:
             distributed.disconnect(wait=False)
             raise
         # The other ranks are done: they need not wait for the figures.
         distributed.disconnect(wait=True)
         if read_environment().is_main and test is not None:
-            self.publish(options, images, test, run, manifest, trained)
+            shown = Shown(trained, test, run, options.train.batch_size, last)
+            self.publish(options, images, shown, manifest)
 
     def held_out(self, options: Asked, images: Images) -> Images:
         """The test split, against which samples will be scored.
@@ -225,15 +227,15 @@ class Experiment:
         self,
         options: Asked,
         images: Images,
-        test: Images,
-        run: RunDir,
+        shown: Shown,
         manifest: Manifest,
-        trained: Trained,
     ) -> None:
         """Figures, metrics and manifest into docs/, or below the run for other settings."""
         folder = target_folder(self, options, manifest["config"])
-        trained = dataclasses.replace(trained, sources=test.sources)
-        shown = Shown(trained, test, run, options.train.batch_size)
+        test, run = shown.test, shown.run
+        assert run is not None
+        trained = dataclasses.replace(shown.trained, sources=test.sources)
+        shown = dataclasses.replace(shown, trained=trained)
         files = {**drawn(shown), run.weights.name: run.weights.read_bytes()}
         metrics = score(self.slug, trained, train=images, test=test, log=run.log)
         publish(folder, files, metrics, manifest | {"sampling": sampling_cost(trained)})

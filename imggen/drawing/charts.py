@@ -85,6 +85,17 @@ def curves(
         return svg(figure, buffer)
 
 
+def histogram(values: Values, label: str) -> bytes:
+    """SVG of how many values lie where, as shares of all."""
+    with drawing(6.0, 3.0) as (figure, buffer):
+        axis = figure.subplots()
+        shares = np.full(len(values), 1 / len(values))
+        axis.hist(values, bins=81, weights=shares, color=COLOURS[0])
+        axis.set(xlabel=label, ylabel="share")
+        axis.grid(color=INK, alpha=0.2, linewidth=0.6)
+        return svg(figure, buffer)
+
+
 def smooth(values: Values) -> Values:
     """Centred moving mean over about a fortieth of the curve."""
     half = max(1, len(values) // 80)

@@ -47,6 +47,13 @@ def image_grid(pixels: Tensor, columns: int, scale: int = 1, padding: int = PADD
     return grid
 
 
+def stacked(grids: Sequence[Pixels]) -> Pixels:
+    """Grids (H, W, 3) of one width below each other, with a wide white line between two."""
+    line = np.full((4 * PADDING, grids[0].shape[1], 3), BACKGROUND, dtype=np.uint8)
+    parts = [part for grid in grids for part in (grid, line)]
+    return np.concatenate(parts[:-1])
+
+
 def tinted(pixels: Tensor, colours: Tensor) -> Tensor:
     """Grey uint8 images (N, 1, H, W) as ink of white on a ground of their own colour (N, 3).
 

@@ -132,6 +132,27 @@ class HasLikelihood(Protocol):
 
 
 @runtime_checkable
+class HasCodes(Protocol):
+    """Has components of its latents that are meant to mean something, each by itself."""
+
+    def turned(self, z: Tensor, steps: int) -> dict[str, Tensor]:
+        """By code: latents (N, steps, ...), each row one of z (N, ...) with that code moved.
+
+        A code goes from one end to the other; all else in a row stays.
+        """
+        ...
+
+
+@runtime_checkable
+class BoundsWeights(Protocol):
+    """Has a critic whose weights one wants to look at: they are bounded, or were to be."""
+
+    def critics_weights(self) -> Tensor:
+        """All weights (n,) of its matrices and kernels."""
+        ...
+
+
+@runtime_checkable
 class Exports(Protocol):
     """Can be written as ONNX graphs."""
 

@@ -185,6 +185,19 @@ class InfoGAN(nn.Module):
         noise, codes = uniform.split([c.noise_dim, c.continuous], dim=1)
         return torch.cat([noise, F.one_hot(category, c.categories).float(), codes], dim=1)
 
+    def turned(self, z: Tensor, steps: int) -> dict[str, Tensor]:
+        """The category from the first to the last, each number from -1 to 1 (Figure 2)."""
+        c, rows = self.config, z[:, None].repeat(1, steps, 1)
+        category = rows.clone()
+        which = torch.arange(steps) * c.categories // steps
+        category[..., c.noise_dim : c.noise_dim + c.categories] = F.one_hot(which, c.categories)
+        turned = {"category": category}
+        for at in range(c.continuous):
+            code = rows.clone()
+            code[..., c.noise_dim + c.categories + at] = torch.linspace(-1, 1, steps)
+            turned[f"code {at + 1}"] = code
+        return turned
+
     def sample(self, z: Tensor, y: Tensor | None = None, sampler: None = None) -> Tensor:
         return self.G(z)
 

@@ -133,5 +133,9 @@ class WGANGP(nn.Module):
     def sample(self, z: Tensor, y: Tensor | None = None, sampler: None = None) -> Tensor:
         return self.G(z)
 
+    def critics_weights(self) -> Tensor:
+        matrices = [w.detach().flatten() for w in self.D.parameters() if w.ndim > 1]
+        return torch.cat(matrices)
+
     def published_state(self) -> dict[str, Tensor]:
         return {f"G.{name}": value for name, value in self.G.state_dict().items()}

@@ -15,7 +15,7 @@ from torch import Tensor
 from imggen.data.images import Images, normalise, to_uint8
 from imggen.drawing import charts, grids
 from imggen.features.extractors import lenet_extractor
-from imggen.methods import Method, Reconstructs
+from imggen.methods import BoundsWeights, HasCodes, Method, Reconstructs
 from imggen.runs.folder import RunDir
 from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents, walk
 from imggen.runs.settings import Manifest
@@ -27,6 +27,7 @@ WALK_POINTS, WALK_STEPS, WALK_ROWS, WALK_COLUMNS = 4, 11, 3, 8
 GIF_FRAMES = 30
 FRAME_ROWS, FRAME_COLUMNS = 4, 8
 MANIFOLD = 20
+CODE_ROWS, CODE_STEPS = 5, 10
 MOST_ROWS = 20
 """Up to so many classes get a row each in a grid; of more, labels are drawn."""
 
@@ -40,6 +41,8 @@ class Shown:
     run: RunDir | None = None
     """None when there are only the published weights: what a training left behind is not drawn."""
     batch_size: int = 0
+    last: Method | None = None
+    """The method as the training left it, its weights not averaged; None without a training."""
 
 
 class Figure(NamedTuple):
@@ -161,6 +164,23 @@ def regions_png(shown: Shown) -> bytes:
     return grids.png(grid)
 
 
+def codes_png(shown: Shown) -> bytes:
+    """For each code five rows of latents that differ in nothing else, one block below another."""
+    method = shown.trained.method
+    assert isinstance(method, HasCodes)
+    blocks: list[grids.Pixels] = []
+    for z in method.turned(fixed_latents(method, CODE_ROWS, "samples"), CODE_STEPS).values():
+        pixels = draw(shown.trained, z.flatten(0, 1))
+        blocks.append(grids.image_grid(pixels, CODE_STEPS, grids.scale_for(pixels.shape[2])))
+    return grids.png(grids.stacked(blocks))
+
+
+def weights_svg(shown: Shown) -> bytes:
+    """Histogram of the critic's weights at the end of the training."""
+    assert isinstance(shown.last, BoundsWeights)
+    return charts.histogram(shown.last.critics_weights().double().cpu().numpy(), "critic's weight")
+
+
 def _has_regions(shown: Shown) -> bool:
     """Whether there is a map, of what our classifier was taught."""
     return _is_planar(shown) and shown.test.name == "mnist"
@@ -196,6 +216,11 @@ FIGURES = (
            "Test images, and below each its reconstruction.", _reconstructs, reconstructions_png),
     Figure("manifold", "manifold.png", "The two latent dimensions, at the quantiles of the prior.",
            _is_planar, manifold_png),
+    Figure("codes", "codes.png",
+           "One code turned from left to right in each row, a block of rows for each code.",
+           lambda shown: isinstance(shown.trained.method, HasCodes), codes_png),
+    Figure("weights", "weights.svg", "The critic's weights at the end of the training.",
+           lambda shown: isinstance(shown.last, BoundsWeights), weights_svg, of_training=True),
     Figure("regions", "regions.png",
            "The same map on colours: the digit that our frozen classifier reads at each place.",
            _has_regions, regions_png),

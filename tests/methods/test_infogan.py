@@ -65,3 +65,23 @@ def test_the_guess_learns_to_read_the_code(method):
         lost.backward()
         method.opt_D.step()
     assert stats["information"].item() > before + 0.3
+
+
+def test_one_code_is_turned_and_nothing_else(method):
+    z = method.latents(3, torch.Generator().manual_seed(0))
+    noise, category, codes = method.parts(z)
+    turned = method.turned(z, steps=10)
+    assert list(turned) == ["category", "code 1", "code 2"]
+    for name, latents in turned.items():
+        assert latents.shape == (3, 10, 74)
+        kept = [part.view(3, 10, -1) for part in method.parts(latents.flatten(0, 1))]
+        assert torch.equal(kept[0], noise[:, None].expand(3, 10, 62))
+        if name == "category":
+            assert torch.equal(kept[1].argmax(dim=2), torch.arange(10).expand(3, 10))
+            assert torch.equal(kept[2], codes[:, None].expand(3, 10, 2))
+        else:
+            at = int(name[-1]) - 1
+            assert torch.equal(kept[1], category[:, None].expand(3, 10, 10))
+            assert torch.allclose(kept[2][..., at], torch.linspace(-1, 1, 10).expand(3, 10))
+            other = codes[:, None, 1 - at].expand(3, 10)
+            assert torch.equal(kept[2][..., 1 - at], other)
