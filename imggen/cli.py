@@ -20,7 +20,7 @@ from imggen.system.errors import UserError
 from imggen.system.files import Json, refuse_unwritable, write_bytes
 
 COLUMNS = 8
-MOST_SAMPLES = 1_000_000
+MANY_SAMPLES, MOST_SAMPLES = 20_000, 1_000_000
 """Images are drawn into memory."""
 
 
@@ -100,7 +100,7 @@ def evaluate(
 
     if n < 0:
         raise UserError(f"--n is {n}: give a number of images from 0 up (0 takes all).")
-    if figure is not None and figure.suffix != ".png":
+    if figure is not None and figure.suffix.lower() != ".png":
         raise UserError(f"--figure {figure} must end in .png.")
     refuse_unwritable("--figure", figure)
     refuse_negative(seed)
@@ -185,11 +185,14 @@ def sample(
     if not 1 <= n <= MOST_SAMPLES:
         raise UserError(f"--n is {n}: give a number of images from 1 to {MOST_SAMPLES:,}.")
     refuse_negative(seed)
-    if out.suffix not in (".png", ".npy"):
+    kind = out.suffix.lower()
+    if kind not in (".png", ".npy"):
         raise UserError(f"--out {out} must end in .png or .npy.")
     refuse_unwritable("--out", out)
+    if n > MANY_SAMPLES:
+        print(f"drawing {n:,} images: this takes a while", file=sys.stderr, flush=True)
     images = restore.sample_images(run, n, seed, docs_dir, label, sampler, root)
-    if out.suffix == ".png":
+    if kind == ".png":
         scale = grids.scale_for(images.shape[1])
         write_bytes(out, grids.png(grids.image_grid(images.pixels, COLUMNS, scale)))
     else:

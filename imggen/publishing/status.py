@@ -101,5 +101,7 @@ def status(repo: Path | None = None, docs: Path | None = None) -> list[Json]:
             "imggen status compares what is published with the scripts in experiments/, and this "
             "imggen was installed without them: clone its repository."
         )
+    if docs is not None and not docs.is_dir():
+        raise UserError(f"--docs-dir {docs} is no folder: give the one that holds assets/.")
     folder = assets(docs or repo / "docs")
     return [check(e, folder / e.slug) for e in load_experiments(repo / "experiments")]

@@ -53,7 +53,9 @@ class Study(Protocol):
 
 
 def run_folder(study: Study, options: StudyOptions) -> Path:
-    """The folder of the run."""
+    """The folder of the run. Raises: UserError for one that is the current folder."""
+    if options.run_dir == Path():
+        raise UserError("--run-dir names no folder but this one: give the run one of its own.")
     return options.run_dir or runs() / study.slug
 
 

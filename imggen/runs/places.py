@@ -44,9 +44,13 @@ def find(run: str | Path, docs: Path | None = None) -> Path:
         return Path(run)
     if (assets(docs) / str(run) / "weights.safetensors").is_file():  # the audit has no generator
         return assets(docs) / str(run)
+    slugs = sorted(path.parent.name for path in assets(docs).glob("*/weights.safetensors"))
+    if str(run) and (assets(docs) / str(run) / "manifest.json").is_file():
+        raise UserError(
+            f"{run} is a published study and holds no generator: choose one of {', '.join(slugs)}."
+        )
     if Path(run).is_dir():
         raise UserError(f"{run} holds no manifest.json: its run is not finished, or it is no run.")
-    slugs = sorted(path.parent.name for path in assets(docs).glob("*/weights.safetensors"))
     raise UserError(
         f"{run} is no folder, no file, no run directory and no published experiment: choose one of "
         f"{', '.join(slugs) or '(none is published yet)'}."

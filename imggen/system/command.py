@@ -88,6 +88,7 @@ def _say(sentence: str) -> int:
 
 
 def _tell(line: str) -> None:
+    line = line.replace("\n", "\\n")  # of a file's name: a sentence is one line
     with contextlib.suppress(OSError):  # the terminal may be closed
         print(line, file=sys.stderr, flush=True)
 

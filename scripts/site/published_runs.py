@@ -64,6 +64,7 @@ class Site:
             "metrics": self.metrics,
             "value": self.value,
             "fact": self.fact,
+            "flops": self.flops,
             "card": self.card,
             "departures": departures,
             "results": self.results,
@@ -176,6 +177,10 @@ class Site:
             found = found[key]
         return f"{found:,}" if isinstance(found, int) else str(found)
 
+    def flops(self, slug: str) -> str:
+        """What a training cost, in units that one can compare."""
+        return flops_text(self.load(slug, "manifest.json")["training_flops"])
+
     def badge(self, slug: str, short: bool = False) -> str:
         """Whether today's code would make this again, and unless `short` why not."""
         row = _status(self.docs).get(slug)
@@ -246,6 +251,12 @@ class Site:
         )
 
 
+def flops_text(flops: float) -> str:
+    """In peta-FLOP, 10^15, or tera-FLOP below a tenth of that, to two digits."""
+    size, unit = (1e15, "PFLOP") if flops >= 1e14 else (1e12, "TFLOP")
+    return f"{float(f'{flops / size:.2g}'):g} {unit}"
+
+
 def refuse_unknown(file: str, metrics: Iterable[str]) -> None:
     """Raises MacroError for metrics that the catalogue lacks: a page would drop them in silence."""
     unknown = sorted(set(metrics) - METRICS.keys())
@@ -273,6 +284,7 @@ def _training(manifest: Json) -> dict[str, str]:
         "only the figures": f"`python {script} --from-published`",
         "training": f"{manifest['steps']:,} steps, {minutes}, "
         f"{manifest['images_per_second']:,} images/s, {manifest['config']['train']['precision']}",
+        "cost of the training": flops_text(manifest["training_flops"]),
         "parameters": f"{manifest['parameters']:,}",
     }
 

@@ -42,6 +42,13 @@ def scripts() -> Iterator[Case]:
         yield Case("A training that makes no sense", f"--train.precision {value}",
                    script("vae_mnist", "--train.precision", value), "fp32",
                    parsed=True)  # fmt: skip
+    for value in ("1798", "100000"):
+        yield Case("A training that makes no sense", f"--train.batch-size {value}, 1,437 images",
+                   script("dcgan_mnist", "--train.batch-size", value),
+                   "more than the 1437 images")  # fmt: skip
+    for value in ("", "."):
+        yield Case("A training that makes no sense", f"--run-dir {value or 'without a name'}",
+                   script("gan_mnist", "--run-dir", value), "names no folder but this")  # fmt: skip
     settings = [
         *(("dcgan_mnist", "z-dim", v, f"z_dim is {v}") for v in ("0", "-3")),
         *(("dcgan_mnist", "width", v, f"width is {v}") for v in ("0", "-4")),
@@ -52,6 +59,13 @@ def scripts() -> Iterator[Case]:
         ("dcgan_mnist", "lr-G", "1e30", "NaN or infinite"),
         *(("cgan_mnist", "z-dim", v, f"z_dim is {v}") for v in ("0", "-3")),
         *(("cgan_mnist", "width", v, f"width is {v}") for v in ("0", "-4")),
+        *(("gan_mnist", "dropout", v, f"dropout is {v}") for v in ("1.0", "-0.5")),
+        ("gan_mnist", "hidden-G", "0", "hidden_G is 0"),
+        ("infogan_mnist", "categories", "1", "categories is 1"),
+        *(("wgan_mnist", "clip", v, f"clip is {v}") for v in ("0.0", "-0.1")),
+        ("wgan_gp_mnist", "n-critic", "0", "n_critic is 0"),
+        ("r1_mnist", "gamma", "-1.0", "gamma is -1.0"),
+        ("r3gan_mnist", "group", "24", "do not split in 24s"),
         *(("vae_mnist", "z-dim", v, f"z_dim is {v}") for v in ("0", "-3")),
         *(("vae_mnist", "hidden", v, f"hidden is {v}") for v in ("0", "-3")),
         *(("vae_mnist", "lr-steps", v, f"lr_steps is {v}") for v in ("0", "-1")),
@@ -123,6 +137,8 @@ def places() -> Iterator[Case]:
     yield Case(kind, "--run-dir that nobody may write",
                script("dcgan_mnist", "--run-dir", "/proc/x"),
                "Can't write to the run directory")  # fmt: skip
+    yield Case(kind, "imggen status of a folder that is not there",
+               ("imggen", "status", "--docs-dir", "{}/none"), "is no folder")  # fmt: skip
     yield Case(kind, "--docs-dir is a file",
                (*script("dcgan_mnist")[:-1], "--docs-dir", "{}/file"), "Can't publish",
                content("file", ""))  # fmt: skip
