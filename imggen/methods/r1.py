@@ -4,10 +4,10 @@ Lars Mescheder, Andreas Geiger, Sebastian Nowozin: *Which Training Methods for G
 Converge?*, ICML 2018, [arXiv:1801.04406](https://arxiv.org/abs/1801.04406).
 
 The smallest game there is has real data at 0, a generator that always says \(\theta\) and a
-discriminator \(D(x) = \psi x\) (Dirac-GAN, Definition 2.1). Around its equilibrium
+discriminator \(D(x) = \psi x\) (Dirac-GAN, section 2). Around its equilibrium
 \(\theta = \psi = 0\) the steps of gradient descent turn in a circle and never come nearer: when
-\(G\) is right, \(D\) still has a slope, and drives it out again (Lemma 2.3). What is wrong is that
-a discriminator is not asked to be flat where it can gain nothing. So its slope at real images is
+\(G\) is right, \(D\) still has a slope, and drives it out again. What is wrong is that a
+discriminator is not asked to be flat where it can gain nothing. So its slope at real images is
 punished (Eq. 9):
 
 $$
@@ -16,8 +16,8 @@ R_1(\psi) = \frac{\gamma}{2}\, \mathbb{E}_{x \sim p_\text{data}}
 $$
 
 and the training converges locally, for the Dirac-GAN with the eigenvalues
-\(-\tfrac{\gamma}{2} \pm \sqrt{\gamma^2/4 - f'(0)^2}\) of its gradient field (Lemma 2.3 and section
-4.1). The losses are those of the original GAN, non-saturating, on \(D\)'s logit.
+\(-\tfrac{\gamma}{2} \pm \sqrt{\gamma^2/4 - f'(0)^2}\) of its gradient field, where \(f\) is the
+loss as a function of the logit. `imggen/studies/dirac.py` plays that game. The losses are those of the original GAN, non-saturating, on \(D\)'s logit.
 
 ## Departures from the paper
 
@@ -26,8 +26,8 @@ and the training converges locally, for the Dirac-GAN with the eigenvalues
 - The penalty is taken at every `every`-th step, `every` times as heavy (Karras et al. 2020,
   [arXiv:1912.04958](https://arxiv.org/abs/1912.04958), section 3.1: lazy regularisation), and in
   float32 whatever the precision of the training.
-- Adam with a first momentum of 0 as in the paper's experiments on faces; its others have RMSprop.
-  A rate for each network; both fall to 0 over the second half of `lr_steps`.
+- Adam without a first momentum; the released code has RMSprop, with one rate for both networks.
+  Both rates fall to 0 over the second half of `lr_steps`.
 - \(\gamma\) belongs to the images' size and range: it is not the paper's 10. Its released code
   leaves out the half in front.
 - Samples come from an exponential moving average of the generator's weights, as in the paper,
@@ -57,23 +57,23 @@ class Config:
     """Settings of the paper's experiments, but for the weight of the penalty and the networks."""
 
     gamma: float = 1.0
-    """Weight of the penalty (Eq. 9; 10 in the paper's experiments); 0 turns it off."""
+    """Weight of the penalty (Eq. 9; 10 in the paper's experiments, on larger images); 0 turns it off."""
     every: int = 16
     """Steps between two penalties, each this many times as heavy (1 in the paper)."""
     z_dim: int = 256
-    """Dimension of the latent z, standard normal (section 6.1)."""
+    """Dimension of the latent z, standard normal (released code)."""
     width: int = 64
     """Channels of the feature map next to the image."""
     lr_D: float = 2e-4
-    """Adam's learning rate for the discriminator (the paper: 1e-4)."""
+    """Adam's learning rate for the discriminator (released code: 1e-4)."""
     lr_G: float = 2e-4
-    """Adam's learning rate for the generator (the paper: 1e-4)."""
+    """Adam's learning rate for the generator (released code: 1e-4)."""
     lr_steps: int | None = None
     """Steps of the whole training: both rates fall to 0 over its second half. None keeps them."""
     beta1: float = 0.0
-    """Adam's first momentum (section 6.2)."""
+    """Adam's first momentum."""
     beta2: float = 0.99
-    """Adam's second momentum (section 6.2)."""
+    """Adam's second momentum."""
     leak: float = 0.2
     """Negative slope of the discriminator's LeakyReLU."""
     init_std: float = 0.02

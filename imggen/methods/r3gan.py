@@ -4,7 +4,8 @@ Yiwen Huang, Aaron Gokaslan, Volodymyr Kuleshov, James Tompkin: *The GAN is dead
 A Modern Baseline GAN*, NeurIPS 2024, [arXiv:2501.05441](https://arxiv.org/abs/2501.05441).
 
 Ten years of GANs left a pile of tricks. This paper asks which loss makes them unnecessary. A
-*relativistic pairing* loss compares each generated image with a real one (Eq. 2):
+*relativistic pairing* loss (Jolicoeur-Martineau 2019,
+[arXiv:1807.00734](https://arxiv.org/abs/1807.00734)) compares each generated image with a real one:
 
 $$
 L(\theta, \psi) = \mathbb{E}_{z,\, x} \big[f\big(D_\psi(G_\theta(z)) - D_\psi(x)\big)\big],
@@ -13,8 +14,8 @@ $$
 
 \(D\) maximises it and \(G\) minimises it. Only the difference counts: where \(D\) judges every real
 image against the generated ones beside it, a generator that has given up half of the data is
-punished there (section 2.1). Alone it does not converge; with the squared slopes at real images
-(\(R_1\), see [R1](r1.md)) and at generated ones (\(R_2\)) it does (section 2.2, Proposition 2):
+punished there. Alone it does not converge; with the squared slopes at real images
+(\(R_1\), see [R1](r1.md)) and at generated ones (\(R_2\)) it does:
 
 $$
 \frac{\gamma}{2}\, \mathbb{E}_{x} \big[\|\nabla_x D_\psi(x)\|^2\big] +
@@ -64,10 +65,10 @@ LEAK = 0.2
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of appendix D, those for CIFAR-10 where they do not depend on the images' size."""
+    """Settings of the released code, those for CIFAR-10 where they do not depend on the size."""
 
     labels: bool = False
-    """Tell both players the label, where the data have one (section 4.3: on for CIFAR-10)."""
+    """Tell both players the label, where the data have one (on for CIFAR-10)."""
     gamma: float = 1.0
     """Weight of both penalties at first (released code: 1 for ImageNet-64, 0.05 for CIFAR-10)."""
     gamma_end: float = 0.1
@@ -91,7 +92,7 @@ class Config:
     group: int = 16
     """Channels that share a grouped convolution (released code: 16 for CIFAR-10)."""
     expansion: int = 2
-    """How many times wider a block is inside (section 3.3)."""
+    """How many times wider a block is inside."""
 
     @classmethod
     def tiny(cls) -> Config:
@@ -125,7 +126,7 @@ class BiasedLeakyReLU(nn.Module):
 
 
 class Block(nn.Module):
-    """x + f(x), f being 1x1, grouped 3x3 and 1x1 convolutions; at first f = 0 (section 3.3)."""
+    """x + f(x), f being 1x1, grouped 3x3 and 1x1 convolutions; at first f = 0."""
 
     def __init__(self, channels: int, c: Config) -> None:
         super().__init__()
@@ -274,13 +275,13 @@ class R3GAN(nn.Module):
         return stats
 
     def loss_of_D(self, x: Tensor, x_fake: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        """-f(D(x_fake) - D(x)) as a mean over pairs, and the mean difference (Eq. 2)."""
+        """-f(D(x_fake) - D(x)) as a mean over pairs, and the mean difference ."""
         both = None if y is None else torch.cat([y, y])
         real, fake = self.D(torch.cat([x, x_fake]), both).chunk(2)
         return F.softplus(fake - real).mean(), (real - fake).mean()
 
     def loss_of_G(self, x: Tensor, x_fake: Tensor, y: Tensor | None) -> Tensor:
-        """The same with the players exchanged: the non-saturating form of Eq. 2."""
+        """The same with the players exchanged: the non-saturating form ."""
         with torch.no_grad():
             real = self.D(x, y)
         return F.softplus(real - self.D(x_fake, y)).mean()

@@ -130,8 +130,8 @@ class SpectralNorm(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         W = weight.flatten(1)
         with torch.no_grad(), torch.autocast(W.device.type, enabled=False):
-            v = F.normalize(W.T @ self.u, dim=0)  # Algorithm 1, Eq. 20
-            u = F.normalize(W @ v, dim=0)  # Eq. 21
+            v = F.normalize(W.T @ self.u, dim=0)  # Algorithm 1
+            u = F.normalize(W @ v, dim=0)
             if self.training:
                 self.u.copy_(u)
         with torch.autocast(W.device.type, enabled=False):

@@ -1,6 +1,6 @@
 """The smallest GAN, played by four papers' rules: who arrives, and who turns for ever?
 
-The Dirac-GAN of Mescheder et al. (2018, arXiv:1801.04406, Definition 2.1): real data at 0, a
+The Dirac-GAN of Mescheder et al. (2018, arXiv:1801.04406, section 2): real data at 0, a
 generator that always says theta, a discriminator D(x) = psi x. It is solved at theta = psi = 0.
 """
 
@@ -45,7 +45,7 @@ class Rule(NamedTuple):
 
     title: str
     slope: Callable[[float], float]
-    """f'(theta psi), where D ascends on f(theta psi) and G descends: paper, Eq. 3."""
+    """f'(theta psi), where D ascends on f(theta psi) and G descends."""
     pull: Callable[[float], float]
     """What a penalty adds to psi's step."""
     bound: float = math.inf
