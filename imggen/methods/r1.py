@@ -17,7 +17,8 @@ $$
 
 and the training converges locally, for the Dirac-GAN with the eigenvalues
 \(-\tfrac{\gamma}{2} \pm \sqrt{\gamma^2/4 - f'(0)^2}\) of its gradient field, where \(f\) is the
-loss as a function of the logit. `imggen/studies/dirac.py` plays that game. The losses are those of the original GAN, non-saturating, on \(D\)'s logit.
+loss as a function of the logit. `imggen/studies/dirac.py` plays that game. The losses are those of
+the original GAN, non-saturating, on \(D\)'s logit.
 
 ## Departures from the paper
 
@@ -57,7 +58,7 @@ class Config:
     """Settings of the paper's experiments, but for the weight of the penalty and the networks."""
 
     gamma: float = 1.0
-    """Weight of the penalty (Eq. 9; 10 in the paper's experiments, on larger images); 0 turns it off."""
+    """Weight of the penalty (Eq. 9; 10 in the paper, for larger images); 0 turns it off."""
     every: int = 16
     """Steps between two penalties, each this many times as heavy (1 in the paper)."""
     z_dim: int = 256

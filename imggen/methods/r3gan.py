@@ -8,12 +8,13 @@ Ten years of GANs left a pile of tricks. This paper asks which loss makes them u
 [arXiv:1807.00734](https://arxiv.org/abs/1807.00734)) compares each generated image with a real one:
 
 $$
-L(\theta, \psi) = \mathbb{E}_{z,\, x} \big[f\big(D_\psi(G_\theta(z)) - D_\psi(x)\big)\big],
-\qquad f(t) = -\log(1 + e^{-t})
+\max_\psi\, \mathbb{E}_{x,\, z} \big[f\big(D_\psi(x) - D_\psi(G_\theta(z))\big)\big], \qquad
+\max_\theta\, \mathbb{E}_{x,\, z} \big[f\big(D_\psi(G_\theta(z)) - D_\psi(x)\big)\big], \qquad
+f(t) = -\log(1 + e^{-t})
 $$
 
-\(D\) maximises it and \(G\) minimises it. Only the difference counts: where \(D\) judges every real
-image against the generated ones beside it, a generator that has given up half of the data is
+Only the difference counts (the paper writes \(D\) with the opposite sign). Where \(D\) judges every
+real image against the generated ones beside it, a generator that has given up half of the data is
 punished there. Alone it does not converge; with the squared slopes at real images
 (\(R_1\), see [R1](r1.md)) and at generated ones (\(R_2\)) it does:
 
@@ -275,13 +276,13 @@ class R3GAN(nn.Module):
         return stats
 
     def loss_of_D(self, x: Tensor, x_fake: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        """-f(D(x_fake) - D(x)) as a mean over pairs, and the mean difference ."""
+        """-f(D(x) - D(x_fake)) as a mean over pairs, and the mean difference."""
         both = None if y is None else torch.cat([y, y])
         real, fake = self.D(torch.cat([x, x_fake]), both).chunk(2)
         return F.softplus(fake - real).mean(), (real - fake).mean()
 
     def loss_of_G(self, x: Tensor, x_fake: Tensor, y: Tensor | None) -> Tensor:
-        """The same with the players exchanged: the non-saturating form ."""
+        """-f(D(x_fake) - D(x)) as a mean over pairs."""
         with torch.no_grad():
             real = self.D(x, y)
         return F.softplus(real - self.D(x_fake, y)).mean()
