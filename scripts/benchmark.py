@@ -1,12 +1,12 @@
-"""Our DCGAN step against a plain loop over the same networks, batch and images, in one run.
+"""Our training steps against plain loops over the same networks, batches and images, in one run.
 
-    python scripts/benchmark.py [--rounds 5] [--steps 30] [--json]
+    python scripts/benchmark.py [--methods dcgan wgan_gp sngan] [--rounds 5] [--steps 30] [--json]
 
-The plain loop is the one that PyTorch's DCGAN example teaches: a DataLoader with a transform per
-image and two workers (the example's default), fp32, NCHW, and a generator step that also computes
-the discriminator's gradients. Each variant lives in a process of its own, as in real use. Rounds
-alternate between the variants, one at a time, so that a busy machine slows them alike; medians are
-compared.
+Three kinds of step: two losses (DCGAN), a gradient penalty (WGAN-GP), spectral normalisation
+(SNGAN). The plain loops are those of `plain_loops.py`. Each variant lives in a process of its own,
+as in real use. Rounds alternate between the variants, one at a time, so that a busy machine slows
+them alike; medians are compared. FLOPs are counted by torch and set against what this machine
+reaches in one large product of matrices.
 """
 
 from __future__ import annotations
@@ -18,70 +18,45 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from torch.optim import Adam
-from torch.utils.data import DataLoader
-from torchvision.datasets import MNIST
-from torchvision.transforms import Compose, Normalize, ToTensor
+from plain_loops import BATCH, PLAIN
 
 from imggen.data.datasets import data_root, load
 from imggen.data.images import Images
-from imggen.methods import Spec
-from imggen.methods.dcgan import DCGAN, Config
+from imggen.methods import Method, Spec, dcgan, sngan, wgan_gp
 from imggen.runs.folder import RunDir
 from imggen.system.device import device_name
 from imggen.training.config import TrainConfig
+from imggen.training.cost import flops_per_image
 from imggen.training.loop import Trainer
 
-BATCH = 128
 WARM_UP_STEPS = 10
-VARIANTS = ("plain", "ours fp32", "ours bf16", "bare fp32", "bare bf16")
+LOOPS = ("plain", "ours fp32", "ours bf16", "bare fp32", "bare bf16")
+PRODUCT = 2048
+"""Rows and columns of the matrices whose product gives this machine's peak."""
 
 
-def plain_loop(root: Path, workers: int) -> Iterator[None]:
-    """One training step of the plain loop at each `next`."""
-    torch.manual_seed(0)
-    transform = Compose([ToTensor(), Normalize(0.5, 0.5)])
-    loader = DataLoader(
-        MNIST(root, transform=transform), BATCH, shuffle=True, drop_last=True, num_workers=workers
-    )
-    method, criterion = DCGAN(Config(), Spec((1, 28, 28))), nn.BCELoss()
-    opt_d = Adam(method.D.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    opt_g = Adam(method.G.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    real, fake = torch.ones(BATCH), torch.zeros(BATCH)
-    while True:
-        for x, _ in loader:
-            method.D.zero_grad()
-            belief_real = method.D(x).sigmoid()
-            loss_real = criterion(belief_real, real)
-            loss_real.backward()
-            x_fake = method.G(torch.rand(len(x), 100) * 2 - 1)
-            belief_fake = method.D(x_fake.detach()).sigmoid()
-            loss_fake = criterion(belief_fake, fake)
-            loss_fake.backward()
-            opt_d.step()
-            method.G.zero_grad()
-            loss_g = criterion(method.D(x_fake).sigmoid(), real)
-            loss_g.backward()
-            opt_g.step()
-            # The example prints these after every step.
-            _ = [v.mean().item() for v in (belief_real, belief_fake, loss_real + loss_fake, loss_g)]
-            yield
+def build(method: str, spec: Spec) -> Method:
+    """A paper's method with its default settings, by the name of its file."""
+    if method == "dcgan":
+        return dcgan.DCGAN(dcgan.Config(), spec)
+    if method == "wgan_gp":
+        return wgan_gp.WGANGP(wgan_gp.Config(), spec)
+    return sngan.SNGAN(sngan.Config(), spec)
 
 
-def our_loop(images: Images, folder: Path, precision: Any) -> Iterator[None]:
+def our_loop(method: str, images: Images, folder: Path, precision: Any) -> Iterator[None]:
     """One step of our loop, with EMA, statistics and checkpoints."""
     from imggen.training import checkpoint
     from imggen.training.progress import Progress
 
     config = TrainConfig(steps=10**6, batch_size=BATCH, precision=precision, device="cpu")
-    trainer = make_trainer(images, folder, config)
+    trainer = make_trainer(method, images, folder, config)
     writer = checkpoint.Writer(trainer.run.path)
     progress = Progress(config, 0, True, trainer.run)
     saved = time.monotonic()
@@ -95,10 +70,10 @@ def our_loop(images: Images, folder: Path, precision: Any) -> Iterator[None]:
         yield
 
 
-def bare_loop(images: Images, folder: Path, precision: Any) -> Iterator[None]:
+def bare_loop(method: str, images: Images, folder: Path, precision: Any) -> Iterator[None]:
     """The method's own training step on our batches and nothing else."""
     config = TrainConfig(steps=10**6, batch_size=BATCH, precision=precision, device="cpu")
-    trainer = make_trainer(images, folder, config)
+    trainer = make_trainer(method, images, folder, config)
     bf16 = precision == "bf16"
     while True:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
@@ -108,19 +83,20 @@ def bare_loop(images: Images, folder: Path, precision: Any) -> Iterator[None]:
         yield
 
 
-def make_trainer(images: Images, folder: Path, config: TrainConfig) -> Trainer:
-    """A fresh trainer of the default DCGAN in a run directory of its own."""
+def make_trainer(method: str, images: Images, folder: Path, config: TrainConfig) -> Trainer:
+    """A fresh trainer of a method in a run directory of its own."""
     run = RunDir(folder)
     run.create()
-    return Trainer(lambda spec: DCGAN(Config(), spec), images, config, run, {})
+    return Trainer(lambda spec: build(method, spec), images, config, run, {})
 
 
 def make_loop(variant: str, folder: Path, workers: int) -> Iterator[None]:
-    """The loop that a variant's name means: "plain", or "ours" or "bare" with a precision."""
-    if variant == "plain":
-        return plain_loop(data_root(), workers)
-    kind, precision = variant.split()
-    return (our_loop if kind == "ours" else bare_loop)(load("mnist"), folder, precision)
+    """The loop of a variant: a method, and "plain", or "ours" or "bare" with a precision."""
+    method, kind, *precision = variant.split()
+    if kind == "plain":
+        return PLAIN[method](data_root(), workers)
+    loop = our_loop if kind == "ours" else bare_loop
+    return loop(method, load("mnist"), folder, precision[0])
 
 
 def serve(variant: str, folder: Path, workers: int, pipe: Connection) -> None:
@@ -137,17 +113,19 @@ def serve(variant: str, folder: Path, workers: int, pipe: Connection) -> None:
     pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
-def measure(rounds: int, steps: int, workers: int) -> dict[str, dict[str, float]]:
+def measure(
+    variants: Sequence[str], rounds: int, steps: int, workers: int
+) -> dict[str, dict[str, float]]:
     """Images/s (median over alternating rounds) and peak memory (MB) of each variant."""
     context = multiprocessing.get_context("spawn")
     pipes = {}
     with tempfile.TemporaryDirectory() as temporary:
-        for variant in VARIANTS:
+        for variant in variants:
             pipes[variant], theirs = context.Pipe()
             folder = Path(temporary) / variant.replace(" ", "-")
             context.Process(target=serve, args=(variant, folder, workers, theirs)).start()
             ask(pipes[variant], WARM_UP_STEPS)
-        seconds: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+        seconds: dict[str, list[float]] = {variant: [] for variant in variants}
         for _ in range(rounds):
             for variant, pipe in pipes.items():
                 seconds[variant].append(ask(pipe, steps))
@@ -156,47 +134,84 @@ def measure(rounds: int, steps: int, workers: int) -> dict[str, dict[str, float]
     return {"images_per_second": speed, "peak_memory_mb": memory}
 
 
+def peak_flops(dtype: torch.dtype) -> float:
+    """FLOP/s of one large product of matrices, the best of ten."""
+    a, b = (torch.randn(PRODUCT, PRODUCT).to(dtype) for _ in range(2))
+    seconds = []
+    for _ in range(10):
+        started = time.perf_counter()
+        a @ b
+        seconds.append(time.perf_counter() - started)
+    return 2 * PRODUCT**3 / min(seconds)
+
+
+def step_flops(method: str) -> float:
+    """FLOPs of a training step for each image."""
+    with tempfile.TemporaryDirectory() as temporary:
+        config = TrainConfig(steps=30, batch_size=BATCH, device="cpu")
+        return flops_per_image(make_trainer(method, load("mnist"), Path(temporary), config))
+
+
 def ask(pipe: Connection, steps: int) -> float:
     """Has a variant's process do `steps` steps, and waits for its answer."""
     pipe.send(steps)
     return pipe.recv()
 
 
-def summary(measured: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """The comparisons that we promise, from what `measure` returns."""
-    speed = measured["images_per_second"]
+def summary(method: str, measured: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """The comparisons that we promise for a method, from what `measure` returns."""
+    speed = {loop: measured["images_per_second"][f"{method} {loop}"] for loop in LOOPS}
+    memory = {loop: measured["peak_memory_mb"][f"{method} {loop}"] for loop in LOOPS}
+    flops = step_flops(method)
     result: dict[str, Any] = {
-        "device": device_name(torch.device("cpu")),
-        "batch_size": BATCH,
-        "images_per_second": {name: round(value) for name, value in speed.items()},
-        "peak_memory_mb": measured["peak_memory_mb"],
+        "images_per_second": {loop: round(value) for loop, value in speed.items()},
+        "peak_memory_mb": memory,
+        "flops_per_image": flops,
     }
-    for precision in ("fp32", "bf16"):
+    for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         ours, bare = speed[f"ours {precision}"], speed[f"bare {precision}"]
         result[f"speedup_{precision}"] = round(ours / speed["plain"], 2)
         result[f"overhead_{precision}"] = round(bare / ours - 1, 3)
+        result[f"share_of_peak_{precision}"] = round(ours * flops / peak_flops(dtype), 3)
     return result
+
+
+def tell(method: str, result: dict[str, Any]) -> None:
+    """A table for people."""
+    speed = result["images_per_second"]
+    print(f"{method}, {result['flops_per_image'] / 1e6:.0f} MFLOP an image")
+    for name, value in speed.items():
+        megabytes = result["peak_memory_mb"][name]
+        print(f"  {name:<10}{value:>6} images/s  {value / speed['plain']:.2f}x  {megabytes:>5} MB")
+    for precision in ("fp32", "bf16"):
+        overhead, share = (result[f"{what}_{precision}"] for what in ("overhead", "share_of_peak"))
+        print(
+            f"  {precision}: EMA, statistics and checkpoints add {overhead:.1%} to a bare step; "
+            f"{share:.0%} of the peak of a product of matrices"
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--methods", nargs="+", choices=PLAIN, default=list(PLAIN))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=30, help="training steps in each round")
     parser.add_argument("--workers", type=int, default=2, help="of the plain loop's DataLoader")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     load("mnist")  # says what is missing before five processes do
-    result = summary(measure(options.rounds, options.steps, options.workers))
+    results: dict[str, Any] = {
+        "device": device_name(torch.device("cpu")),
+        "batch_size": BATCH,
+    }
+    for method in options.methods:
+        variants = [f"{method} {loop}" for loop in LOOPS]
+        measured = measure(variants, options.rounds, options.steps, options.workers)
+        results[method] = summary(method, measured)
+        if not options.json:
+            tell(method, results[method])
     if options.json:
-        print(json.dumps(result, indent=2))
-        return
-    speed = result["images_per_second"]
-    for name, value in speed.items():
-        megabytes = result["peak_memory_mb"][name]
-        print(f"{name:<10}{value:>6} images/s  {value / speed['plain']:.2f}x  {megabytes:>5} MB")
-    for precision in ("fp32", "bf16"):
-        overhead = result[f"overhead_{precision}"]
-        print(f"{precision}: EMA, statistics and checkpoints add {overhead:.1%} to a bare step")
+        print(json.dumps(results, indent=2))
 
 
 if __name__ == "__main__":
