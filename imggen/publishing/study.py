@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,7 @@ from imggen.runs.places import assets, checkout, runs
 from imggen.runs.provenance import source_hash
 from imggen.runs.settings import Manifest, as_json, inputs
 from imggen.system.errors import UserError
-from imggen.system.files import Json, sha256_json
+from imggen.system.files import Json, read_json, sha256_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +109,14 @@ def common_manifest(study: Study, config: Json, images: Images | None, seed: int
         "dataset": None if images is None else about(images),
         "packages": package_versions(),
         "seed": seed,
+    }
+
+
+def published_weights(slugs: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of each generator's published weights. Raises: UserError where one is missing."""
+    return {
+        slug: read_json(assets() / slug / "manifest.json")["files"]["weights.safetensors"]
+        for slug in slugs
     }
 
 

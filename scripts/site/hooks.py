@@ -7,6 +7,7 @@ In Markdown:
     {{ value dcgan-mnist precision }}    one number with its interval
     {{ fact dcgan-mnist steps }}         one entry of its manifest
     {{ flops dcgan-mnist }}              what its training cost
+    {{ read readable-mnist dcgan-mnist }}  share of samples that our classifier reads
     {{ card dcgan-mnist }}               how this was made
     {{ departures imggen.methods.dcgan }}  the list from the method's docstring
     {{ audit metric-audit responses }}   a table of the audit: responses or checks

@@ -21,7 +21,7 @@ from metric_tables import value_text
 from imggen.evaluation.catalogue import LEGEND, METRICS
 from imggen.publishing import pictures
 from imggen.publishing.status import status
-from imggen.studies import comparison, dirac
+from imggen.studies import comparison, dirac, readable
 from imggen.studies.audit import audit
 from imggen.system.files import Json
 
@@ -37,7 +37,7 @@ DOWNLOADS = {
     "weights": "weights.safetensors",
 }
 FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
-FIGURES |= audit.FIGURES | dirac.FIGURES
+FIGURES |= audit.FIGURES | dirac.FIGURES | readable.FIGURES
 
 
 class MacroError(Exception):
@@ -65,6 +65,7 @@ class Site:
             "value": self.value,
             "fact": self.fact,
             "flops": self.flops,
+            "read": self.read,
             "card": self.card,
             "departures": departures,
             "results": self.results,
@@ -180,6 +181,14 @@ class Site:
     def flops(self, slug: str) -> str:
         """What a training cost, in units that one can compare."""
         return flops_text(self.load(slug, "manifest.json")["training_flops"])
+
+    def read(self, slug: str, generator: str) -> str:
+        """How often the classifier reads a generator's samples, or `real` digits, in percent."""
+        found = self.load(slug, readable.FILE)
+        row = found["real"] if generator == "real" else found["generators"].get(generator)
+        if row is None:
+            raise MacroError(f"{slug} does not know {generator}")
+        return f"{100 * row['value']:.0f} %"
 
     def badge(self, slug: str, short: bool = False) -> str:
         """Whether today's code would make this again, and unless `short` why not."""
