@@ -2,7 +2,9 @@
 
 Precision asks whether a sample lies among real images; a blot can do that. This asks whether the
 frozen classifier is sure which digit it is. It was trained with smoothed labels, so it is not sure
-of every real digit either: the share of the test images is the mark to reach.
+of every real digit either: the share of the test images is the mark to reach. It is no measure for
+all images: what lies far from digits can be read with confidence as well. Static is, and so is an
+empty page, as a 1.
 """
 
 from __future__ import annotations
@@ -66,6 +68,12 @@ def readable(pixels: Tensor) -> Json:
     """Share of images that are read, with its 95 % interval."""
     share = share_of((confidence(pixels) > CONFIDENCE).double().numpy(), of="fake")
     return {"value": share.value, "interval": list(share.interval())}
+
+
+def noise_like(pixels: Tensor) -> Tensor:
+    """As many images of even noise, from 0 to 255, as a warning."""
+    generator = torch.Generator().manual_seed(SEED)
+    return torch.randint(0, 256, pixels.shape, generator=generator, dtype=torch.uint8)
 
 
 def ladder(pixels: Tensor) -> Tensor:
@@ -134,7 +142,7 @@ class Readable:
             drawn[slug] = sample_images(slug, len(test), SEED).pixels
         shares = {slug: readable(pixels) for slug, pixels in drawn.items()}
         shares = dict(sorted(shares.items(), key=lambda item: -item[1]["value"]))
-        real = readable(test.pixels)
+        real, static = readable(test.pixels), readable(noise_like(test.pixels))
         if not options.publish:
             return
         config = {**self.config(), "data": as_json(options.data)}
@@ -143,11 +151,11 @@ class Readable:
             "git": code,
             "wall_seconds": round(time.monotonic() - started, 1),
         }
-        folder = target_folder(self, options, config)
+        folder, found = target_folder(self, options, config), {"generators": shares}
         files = {
             FIGURES["readable"][0]: chart(shares, real["value"]),
             FIGURES["ladder"][0]: grids.png(rows({slug: drawn[slug] for slug in shares})),
-            FILE: json_bytes({"confidence": CONFIDENCE, "real": real, "generators": shares}),
+            FILE: json_bytes({"confidence": CONFIDENCE, "real": real, "static": static, **found}),
         }
         publish(folder, files, None, manifest)
         print(f"published in {folder}")

@@ -183,9 +183,9 @@ class Site:
         return flops_text(self.load(slug, "manifest.json")["training_flops"])
 
     def read(self, slug: str, generator: str) -> str:
-        """How often the classifier reads a generator's samples, or `real` digits, in percent."""
+        """How often the classifier reads a generator's samples, or `real` digits or `static`."""
         found = self.load(slug, readable.FILE)
-        row = found["real"] if generator == "real" else found["generators"].get(generator)
+        row = (found if generator in ("real", "static") else found["generators"]).get(generator)
         if row is None:
             raise MacroError(f"{slug} does not know {generator}")
         return f"{100 * row['value']:.0f} %"
