@@ -9,7 +9,7 @@ experiment = Experiment(
     slug="gan-collapse-mnist",
     title="A GAN that collapses on MNIST",
     method=GAN,
-    settings=Config(lr_G=2e-3, lr_D=1e-4),
+    settings=Config(lr_G=2e-3, lr_D=2e-5),
     data=DataConfig(name="mnist"),
     train=TrainConfig(steps=6_000, batch_size=128, ema_halflife_images=0),
 )
