@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.wgan_gp import WGANGP, Config
 from imggen.training.config import TrainConfig
 
-STEPS = 20_000
+STEPS = 16_000
 
 experiment = Experiment(
     slug="wgan-gp-mnist",
