@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -69,9 +70,11 @@ def curves(
 
     `panels` maps a y-axis label to the statistics drawn in it.
     """
-    with drawing(4.6 * len(panels), 3.2) as (figure, buffer):
-        axes = figure.subplots(1, len(panels), squeeze=False)
-        for axis, (label, names) in zip(axes[0], panels.items(), strict=True):
+    columns = len(panels) if len(panels) < 4 else 2  # beyond three the letters get too small
+    lines = math.ceil(len(panels) / columns)
+    with drawing(4.6 * columns, 3.2 * lines) as (figure, buffer):
+        axes = figure.subplots(lines, columns, squeeze=False).flat
+        for axis, (label, names) in zip(axes, panels.items(), strict=False):
             for name, colour in zip(names, COLOURS, strict=False):
                 # A statistic may come with some steps only (another phase, every fifth step).
                 given = [row for row in rows if name in row]
