@@ -69,7 +69,8 @@ def evaluate(
 
     Args:
         real: A folder of images (8 bits; sub-folders are classes), a .npy/.npz of uint8 images
-            (N, H, W[, 3]), a .npy of features (n, d), or NAME:SPLIT (mnist:test).
+            (N, H, W[, 3]), a .npy of features (n, d), or NAME:SPLIT
+            (mnist:test, or its first images as in mnist:test[:500]).
         fake: The same, or a run directory or published slug, which is sampled on the fly.
         against: A second generator, as `fake`: is the first better?
         train: The images that the generator was trained on, as `real`: gives the floor, and looks

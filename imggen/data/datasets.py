@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import pickle
+import re
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from imggen.system.files import Json, user_cache
 
 DOWNLOAD_TIMEOUT_SECONDS = 20
 SPLITS = ("train", "test", "all")
+FIRST = re.compile(r"(?P<whole>\w+)\[:(?P<n>\d+)\]")
+"""The first images of a split, as in train[:500]."""
 DIGITS_TEST = 360
 """The last 360 of scikit-learn's 1,797 digits are the test split (its own order, 20 %)."""
 
@@ -38,16 +41,21 @@ def data_root(root: Path | None = None) -> Path:
 def load(
     name: str, split: str = "train", root: Path | None = None, wanted: Wanted = AS_THEY_ARE
 ) -> Images:
-    """A split of a dataset by name; `all` is train followed by test.
+    """A split of a dataset by name; `all` is train followed by test, `train[:500]` its first 500.
 
     Raises: UserError for an unknown name or split, and for missing or damaged files.
     """
+    if few := FIRST.fullmatch(split):
+        return first_of(load(name, few["whole"], root, wanted), int(few["n"]), split)
     if name not in DATASETS:
         close = difflib.get_close_matches(name, DATASETS, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise UserError(f"Unknown dataset {name!r}: choose one of {', '.join(DATASETS)}.{hint}")
     if split not in SPLITS:
-        raise UserError(f"Unknown split {split!r} of {name}: choose train, test or all.")
+        raise UserError(
+            f"Unknown split {split!r} of {name}: choose train, test or all, or the first of them "
+            "as in train[:500]."
+        )
     if name == "folder":
         if root is None:
             raise UserError(
@@ -61,6 +69,19 @@ def load(
     if name in BY_FILES:
         return BY_FILES[name](data_root(root), split, wanted)
     return wanted.images(DATASETS[name](data_root(root), split))
+
+
+def first_of(images: Images, n: int, split: str) -> Images:
+    """The first `n` of a split, under the name of what was asked for.
+
+    Raises: UserError for more than there are, or none.
+    """
+    if not 1 <= n <= len(images):
+        raise UserError(
+            f"{images.name}:{split} asks for {n} of the {len(images)} images of "
+            f"{images.name}:{images.split}: give a number from 1 to {len(images)}."
+        )
+    return replace(images.subset(torch.arange(n)), split=split)
 
 
 def digits(root: Path, split: str) -> Images:
@@ -178,7 +199,8 @@ class DataConfig:
     root: Path | None = None
     """Folder that holds the files; default $IMGGEN_DATA, else a cache folder of the user."""
     split: str = "train"
-    """Images to train on: train, test or all. Scores are taken against test."""
+    """Images to train on: train, test or all, or their first, as in train[:500]. Scores are taken
+    against test."""
     size: int | None = None
     """Pixels of height and width: the middle square, resized; None leaves images as they are."""
     grey: bool = False

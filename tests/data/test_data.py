@@ -218,3 +218,15 @@ def test_a_folder_without_splits_holds_some_images_out(tmp_path, monkeypatch):
     (tmp_path / "train").mkdir()
     with pytest.raises(UserError, match="no sub-folder test"):
         datasets.load("folder", "test", tmp_path)
+
+
+def test_the_first_images_of_a_split():
+    few, train = datasets.load("digits", "train[:100]"), datasets.load("digits")
+    assert len(few) == 100 and few.split == "train[:100]" and few.name == "digits"
+    assert torch.equal(few.pixels, train.pixels[:100])
+    assert few.labels is not None and train.labels is not None
+    assert torch.equal(few.labels, train.labels[:100])
+    for split in ("test[:361]", "test[:0]"):
+        refused(lambda split=split: datasets.load("digits", split), "from 1 to 360")
+    for split in ("val[:3]", "train[5:]"):
+        refused(lambda split=split: datasets.load("digits", split), "Unknown split")

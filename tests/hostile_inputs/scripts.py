@@ -97,6 +97,9 @@ def data() -> Iterator[Case]:
     yield case("--data.name mnits", "Did you mean mnist?", "--data.name", "mnits")
     yield case("--data.name ''", "Unknown dataset ''", "--data.name", "")
     yield case("--data.split val", "choose train, test or all", "--data.split", "val")
+    for split in ("train[:0]", "train[:99999]"):
+        yield case(f"--data.split {split}", "give a number from 1 to 1437", "--data.split", split)
+    yield case("--data.split train[100:]", "Unknown split", "--data.split", "train[100:]")
     yield case("a dataset that is not there", "--data.name digits needs no download",
                "--data.name", "kmnist", "--data.root", "{}/none")  # fmt: skip
     for name in ("camvid", "magnetic_tile"):
