@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.wgan import WGAN, Config
 from imggen.training.config import TrainConfig
 
-STEPS = 14_000
+STEPS = 10_000
 
 experiment = Experiment(
     slug="wgan-mnist",
