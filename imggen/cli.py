@@ -64,6 +64,7 @@ def evaluate(
     size: int | None = None,
     grey: bool = False,
     skip_unreadable: bool = False,
+    sampler: tuple[str, ...] = (),
 ) -> int:
     """Scores generated images against real ones, with 95 % intervals.
 
@@ -91,6 +92,7 @@ def evaluate(
         size: Take the middle square of every image, resized to so many pixels.
         grey: Make every image grey.
         skip_unreadable: Leave out files of folders that can't be read, and count them.
+        sampler: Other settings of FAKE's sampler than those of record: truncation=0.7.
     """
     from imggen.data.prepare import Wanted
     from imggen.evaluation import evaluate as scoring
@@ -110,14 +112,13 @@ def evaluate(
     reading = resolve.Reading(root, wanted, skip_unreadable)
     real_set = resolve.resolve(real, reading)
     fakes = min(len(real_set), n or len(real_set))
-    fake_set, rival = (
-        None if text is None else resolve.resolve_fake(text, fakes, reading, seed, docs_dir)
-        for text in (fake, against)
-    )
+    fake_set = resolve.resolve_fake(fake, fakes, reading, seed, docs_dir, sampler)
+    rival = None
+    if against is not None:
+        rival = resolve.resolve_fake(against, fakes, reading, seed, docs_dir)
     seen = (
         resolve.training_split(real, reading) if train is None else resolve.resolve(train, reading)
     )
-    assert fake_set is not None
     if train is None and seen and (seen.name, seen.split) == (fake_set.name, fake_set.split):
         seen = None  # the training images themselves were asked about
     if cache:
@@ -140,6 +141,8 @@ def evaluate(
         result["protocol"]["files left out"] = left_out
     if str(wanted):
         result["protocol"]["images"] = str(wanted)
+    if sampler:
+        result["protocol"]["sampler"] = " ".join(sampler)
     if cache:
         prune(cache_folder())
     if json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,14 +68,26 @@ def refuse_splits(path: Path) -> None:
 
 
 def resolve_fake(
-    text: str, n: int, reading: Reading, seed: int, docs: Path | None = None
+    text: str,
+    n: int,
+    reading: Reading,
+    seed: int,
+    docs: Path | None = None,
+    sampler: Sequence[str] = (),
 ) -> AnySet:
-    """As `resolve`, and a run directory or published slug, whose generator draws `n` images."""
+    """As `resolve`, and a run directory or published slug, whose generator draws `n` images.
+
+    `sampler` are settings of its sampler other than those of record. Raises: UserError for such
+    settings where nothing is sampled.
+    """
     path = expanded(text)
     finished = is_run(path) and (path / "manifest.json").is_file()
     if finished or (not path.exists() and ":" not in text and text not in DATASETS):
         run = path if finished else text
-        return reading.wanted.images(restore.sample_images(run, n, seed, docs, root=reading.root))
+        images = restore.sample_images(run, n, seed, docs, None, sampler, reading.root)
+        return reading.wanted.images(images)
+    if sampler:
+        raise UserError(f"--sampler {' '.join(sampler)} is for generators, and {text} is none.")
     return resolve(text, reading)
 
 

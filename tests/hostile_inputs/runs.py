@@ -131,6 +131,15 @@ def published() -> Iterator[Case]:
     for label in ("10", "-1"):
         yield Case(kind, f"--label {label}", (*SAMPLE, "cgan-mnist", *out, "--label", label),
                    "labels go from 0 to 9")  # fmt: skip
+    for value in ("0", "-1"):
+        yield Case(kind, f"--sampler truncation={value}",
+                   (*SAMPLE, "sngan-mnist", *out, "--sampler", f"truncation={value}"),
+                   "must be above 0")  # fmt: skip
+    yield Case(kind, "imggen evaluate --sampler, of images that nobody samples",
+               ("imggen", "evaluate", "digits:test", "digits:train", "--sampler", "steps=4"),
+               "is for generators")  # fmt: skip
+    yield Case(kind, "imggen sample metric-audit", (*SAMPLE, "metric-audit", *out),
+               "holds no generator")  # fmt: skip
     yield case("--sampler steps=4, with one way to sample", "one way only",
                flags=("--sampler", "steps=4"))  # fmt: skip
     yield case("weights that were cut", "SHA-256 differs", cut("RUN/weights.safetensors"))
