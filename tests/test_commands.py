@@ -16,6 +16,8 @@ from imggen.runs import places
 from imggen.runs.settings import differences
 from imggen.studies.audit.audit import Audit
 from imggen.studies.comparison import Comparison
+from imggen.studies.dirac import Dirac
+from imggen.studies.readable import Readable
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 METRICS = {
@@ -309,5 +311,5 @@ def test_experiments_keep_to_their_slug():
     for path in (REPOSITORY / "experiments").glob("*.py"):
         assert len(path.read_text().splitlines()) <= 30
     for experiment in load_experiments(REPOSITORY / "experiments"):
-        assert isinstance(experiment, (Experiment, Audit, Comparison))
+        assert isinstance(experiment, (Experiment, Audit, Comparison, Dirac, Readable))
     assert len(set(SLUGS)) == len(SLUGS) >= 2

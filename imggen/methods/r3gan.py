@@ -3,9 +3,8 @@ r"""R3GAN: a GAN without tricks.
 Yiwen Huang, Aaron Gokaslan, Volodymyr Kuleshov, James Tompkin: *The GAN is dead; long live the GAN!
 A Modern Baseline GAN*, NeurIPS 2024, [arXiv:2501.05441](https://arxiv.org/abs/2501.05441).
 
-Ten years of GANs left a pile of tricks. This paper asks which loss makes them unnecessary. A
-*relativistic pairing* loss (Jolicoeur-Martineau 2019,
-[arXiv:1807.00734](https://arxiv.org/abs/1807.00734)) compares each generated image with a real one:
+Which loss makes ten years of tricks unnecessary? A *relativistic pairing* loss (Jolicoeur-Martineau
+2019, [arXiv:1807.00734](https://arxiv.org/abs/1807.00734)) compares a generated with a real image:
 
 $$
 \max_\psi\, \mathbb{E}_{x,\, z} \big[f\big(D_\psi(x) - D_\psi(G_\theta(z))\big)\big], \qquad
@@ -13,10 +12,9 @@ $$
 f(t) = -\log(1 + e^{-t})
 $$
 
-Only the difference counts (the paper writes \(D\) with the opposite sign). Where \(D\) judges every
-real image against the generated ones beside it, a generator that has given up half of the data is
-punished there. Alone it does not converge; with the squared slopes at real images
-(\(R_1\), see [R1](r1.md)) and at generated ones (\(R_2\)) it does:
+Only the difference counts (the paper gives \(D\) the opposite sign): a generator that has given up
+half of the data is punished there. Alone it does not converge; with the squared slopes at real
+images (\(R_1\), see [R1](r1.md)) and at generated ones (\(R_2\)) it does:
 
 $$
 \frac{\gamma}{2}\, \mathbb{E}_{x} \big[\|\nabla_x D_\psi(x)\|^2\big] +
@@ -24,22 +22,16 @@ $$
 $$
 
 With that, networks may be plain (section 3): residual blocks of 1x1, grouped 3x3 and 1x1
-convolutions; no normalisation at all, but weights that start small enough, the last of each block
-at 0 (Fix-up initialisation); smooth resampling; no tanh at the end. The generator scales a learnt
-map by a linear function of \(z\).
+convolutions, the last of which starts at 0; no normalisation; smooth resampling; no tanh.
 
 ## Departures from the paper
 
-- The networks see 2x2 pixels as one position with four times the channels, and have one block at
-  each of two resolutions (7 and 14 for images of 28), where the paper's have two blocks at each of
-  four or more, and widths near 768. `group` channels share a convolution, as there.
-- The penalties are taken at every `every`-th step, that many times as heavy: the paper takes them
-  at each, and its authors say of the lazy form that it works and loses the guarantee.
-- Adam's second momentum stays at 0.99 and the weights of the average have the loop's half-life; in
-  the paper both grow over the training. No augmentation.
-- Real images for the generator's step are those of the discriminator's; released code takes others.
-- The penalties are computed in float32 whatever the precision of the training. Samples are clipped
-  to [-1, 1].
+- The networks see 2x2 pixels as one position, and have one block at each of two resolutions (7 and
+  14 for images of 28); the paper's have two at each of four or more, and widths near 768.
+- The penalties are taken at every `every`-th step, that many times as heavy; the paper: at each.
+- Adam's second momentum and the half-life of the average are constant. No augmentation. Both
+  players' steps see the same real images; in the released code they see others.
+- Penalties are computed in float32 whatever the precision. Samples are clipped to [-1, 1].
 """
 
 from __future__ import annotations

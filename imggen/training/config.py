@@ -50,6 +50,14 @@ class TrainConfig:
                 flag = "--train." + name.replace("_", "-")
                 raise UserError(f"{flag} is {getattr(self, name)}: give a finite number from 0 up.")
 
+    def refuse_few(self, images: int) -> None:
+        """Raises UserError when a step asks for more images than there are."""
+        if self.batch_size > images:
+            raise UserError(
+                f"--train.batch-size {self.batch_size} is more than the {images} images to train "
+                "on: give at most as many."
+            )
+
 
 def frame_steps(config: TrainConfig) -> set[int]:
     """Steps at which a frame is kept: dense at first, when most changes, and the last one."""

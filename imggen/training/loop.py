@@ -80,11 +80,7 @@ class Trainer:
         self.conditions = conditions_of(images, self.method.spec)
         if self.conditions is not None:
             self.conditions = self.conditions.to(self.device)
-        if config.batch_size > len(images):
-            raise UserError(
-                f"--train.batch-size {config.batch_size} is more than the {len(images)} images of "
-                f"{images.name}:{images.split}: give at most as many."
-            )
+        config.refuse_few(len(images))
         self.order = ImageOrder(len(images), config.batch_size, config.seed)
         self.step, self.wall_seconds = 0, 0.0
         self.finite = torch.ones((), dtype=torch.bool, device=self.device)

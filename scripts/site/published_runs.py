@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 import audit_tables
+import cards
 import figures
 import metric_tables
 from metric_tables import value_text
@@ -180,7 +181,7 @@ class Site:
 
     def flops(self, slug: str) -> str:
         """What a training cost, in units that one can compare."""
-        return flops_text(self.load(slug, "manifest.json")["training_flops"])
+        return cards.flops_text(self.load(slug, "manifest.json")["training_flops"])
 
     def read(self, slug: str, generator: str) -> str:
         """How often the classifier reads a generator's samples, or `real` digits or `static`."""
@@ -206,8 +207,8 @@ class Site:
             "again": f"`python {m['command'].split()[1]}`",
             "state": self.badge(slug),
             "device": html.escape(m["device"]),
-            **_training(m),
-            **_data(m["dataset"]),
+            **cards.about_training(m),
+            **cards.about_data(m["dataset"]),
             "seed": str(m["seed"]),
             "code": f"commit `{(commit or 'unknown')[:10]}`"
             + (" with local changes" if m["git"]["dirty"] else ""),
@@ -260,12 +261,6 @@ class Site:
         )
 
 
-def flops_text(flops: float) -> str:
-    """In peta-FLOP, 10^15, or tera-FLOP below a tenth of that, to two digits."""
-    size, unit = (1e15, "PFLOP") if flops >= 1e14 else (1e12, "TFLOP")
-    return f"{float(f'{flops / size:.2g}'):g} {unit}"
-
-
 def refuse_unknown(file: str, metrics: Iterable[str]) -> None:
     """Raises MacroError for metrics that the catalogue lacks: a page would drop them in silence."""
     unknown = sorted(set(metrics) - METRICS.keys())
@@ -273,29 +268,6 @@ def refuse_unknown(file: str, metrics: Iterable[str]) -> None:
         raise MacroError(
             f"{file} has {', '.join(unknown)}, which imggen/evaluation/catalogue.py does not know"
         )
-
-
-def _data(dataset: Json | None) -> dict[str, str]:
-    """The card's row about the data, where there were any."""
-    if dataset is None:
-        return {}
-    name = f"{dataset['name']}:{dataset['split']}"
-    return {"data": f"{name}, {dataset['images']:,} images, SHA-256 `{dataset['sha256'][:12]}…`"}
-
-
-def _training(manifest: Json) -> dict[str, str]:
-    """Rows of the card about a training, or only how long it took when nothing was trained."""
-    minutes = f"{manifest['wall_seconds'] / 60:.0f} minutes"
-    if "steps" not in manifest:
-        return {"time": minutes}
-    script = manifest["command"].split()[1]
-    return {
-        "only the figures": f"`python {script} --from-published`",
-        "training": f"{manifest['steps']:,} steps, {minutes}, "
-        f"{manifest['images_per_second']:,} images/s, {manifest['config']['train']['precision']}",
-        "cost of the training": flops_text(manifest["training_flops"]),
-        "parameters": f"{manifest['parameters']:,}",
-    }
 
 
 def departures(module: str) -> str:

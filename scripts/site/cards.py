@@ -1,0 +1,34 @@
+"""Rows of the card that says how a published experiment was made."""
+
+from __future__ import annotations
+
+from imggen.system.files import Json
+
+
+def flops_text(flops: float) -> str:
+    """In peta-FLOP, 10^15, or tera-FLOP below a tenth of that, to two digits."""
+    size, unit = (1e15, "PFLOP") if flops >= 1e14 else (1e12, "TFLOP")
+    return f"{float(f'{flops / size:.2g}'):g} {unit}"
+
+
+def about_data(dataset: Json | None) -> dict[str, str]:
+    """The card's row about the data, where there were any."""
+    if dataset is None:
+        return {}
+    name = f"{dataset['name']}:{dataset['split']}"
+    return {"data": f"{name}, {dataset['images']:,} images, SHA-256 `{dataset['sha256'][:12]}…`"}
+
+
+def about_training(manifest: Json) -> dict[str, str]:
+    """Rows of the card about a training, or only how long it took when nothing was trained."""
+    minutes = f"{manifest['wall_seconds'] / 60:.0f} minutes"
+    if "steps" not in manifest:
+        return {"time": minutes}
+    script = manifest["command"].split()[1]
+    return {
+        "only the figures": f"`python {script} --from-published`",
+        "training": f"{manifest['steps']:,} steps, {minutes}, "
+        f"{manifest['images_per_second']:,} images/s, {manifest['config']['train']['precision']}",
+        "cost of the training": flops_text(manifest["training_flops"]),
+        "parameters": f"{manifest['parameters']:,}",
+    }
