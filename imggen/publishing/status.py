@@ -58,8 +58,11 @@ def damaged(assets_folder: Path) -> list[str]:
     return problems
 
 
-def check(experiment: Study, folder: Path) -> Json:
-    """State of one published experiment: {"slug", "state", "reasons"}."""
+def check(experiment: Study, folder: Path, scoring: str) -> Json:
+    """State of one published experiment: {"slug", "state", "reasons"}.
+
+    `scoring` is the hash of today's code of the metrics.
+    """
     if not (folder / "manifest.json").exists():
         return {
             "slug": experiment.slug,
@@ -80,7 +83,7 @@ def check(experiment: Study, folder: Path) -> Json:
     measured = manifest
     if (folder / "metrics.json").exists():
         measured = read_json(folder / "metrics.json")
-        if measured["protocol"].get("code") != source_hash(*SCORING):
+        if measured["protocol"].get("code") != scoring:
             reasons.append("the code of the metrics changed: --from-published scores again")
     features = measured.get("features", {"name": ""})
     frozen = frozen_sha256(features["name"])
@@ -104,4 +107,5 @@ def status(repo: Path | None = None, docs: Path | None = None) -> list[Json]:
     if docs is not None and not docs.is_dir():
         raise UserError(f"--docs-dir {docs} is no folder: give the one that holds assets/.")
     folder = assets(docs or repo / "docs")
-    return [check(e, folder / e.slug) for e in load_experiments(repo / "experiments")]
+    scoring = source_hash(*SCORING)
+    return [check(e, folder / e.slug, scoring) for e in load_experiments(repo / "experiments")]

@@ -22,6 +22,7 @@ from imggen.publishing.pictures import Shown, drawn
 from imggen.publishing.publish import publish
 from imggen.runs.conditions import refuse_other_test
 from imggen.runs.places import assets
+from imggen.runs.provenance import SCORING, source_hash
 from imggen.runs.sampling import Trained
 from imggen.system.errors import UserError
 from imggen.training.config import TrainConfig
@@ -109,10 +110,10 @@ def test_new_weights_of_our_classifier_make_scores_stale(small, monkeypatch):
     assert metrics["features"]["name"] == "pixels", "8x8 digits; a classifier is put in its place"
     metrics["features"] = {"name": "lenet", "sha256": lenet.frozen_sha256("lenet")}
     (folder / "metrics.json").write_text(json.dumps(metrics))
-    others = "metrics.json is not the file that was published"
-    assert status.check(experiment(), folder)["reasons"] == [others]
+    others, code = "metrics.json is not the file that was published", source_hash(*SCORING)
+    assert status.check(experiment(), folder, code)["reasons"] == [others]
     monkeypatch.setattr(status, "frozen_sha256", lambda name: "other")
-    reasons = status.check(experiment(), folder)["reasons"]
+    reasons = status.check(experiment(), folder, code)["reasons"]
     assert reasons == ["the weights of our classifier lenet changed: score again", others]
 
 
