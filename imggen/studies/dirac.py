@@ -102,8 +102,9 @@ def eigenvalue(gamma: float) -> complex:
 
 def picture(paths: dict[str, npt.NDArray[np.float64]]) -> bytes:
     """SVG: one game beside the other, from the ring to the dot."""
-    with drawing(3.1 * len(paths), 3.3) as (figure, buffer):
-        for axis, (name, path) in zip(figure.subplots(1, len(paths)), paths.items(), strict=True):
+    with drawing(6.6, 6.8) as (figure, buffer):
+        panels = figure.subplots(2, 2).flat
+        for axis, (name, path) in zip(panels, paths.items(), strict=True):
             _panel(axis, RULES[name].title, path)
         return svg(figure, buffer)
 
