@@ -114,7 +114,8 @@ class Site:
             raise MacroError(f"{slug} has no {file}")
         folder = f"assets/experiments/{slug}"
         width, height = figures.size(self.docs / folder / file)
-        title = f"{manifest['title']}. {caption}"
+        stop = "" if manifest["title"].endswith("?") else "."
+        title = f"{manifest['title']}{stop} {caption}"
         shown, moves = file, ""
         if file.endswith(".gif"):
             shown = figures.still_of(file)
