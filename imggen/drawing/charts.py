@@ -94,6 +94,7 @@ def histogram(values: Values, label: str) -> bytes:
         axis = figure.subplots()
         shares = np.full(len(values), 1 / len(values))
         axis.hist(values, bins=81, weights=shares, color=COLOURS[0])
+        axis.locator_params(axis="x", nbins=5)
         axis.set(xlabel=label, ylabel="share")
         axis.grid(color=INK, alpha=0.2, linewidth=0.6)
         return svg(figure, buffer)
