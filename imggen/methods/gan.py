@@ -72,7 +72,7 @@ class Config:
     steps_D: int = 1
     """Steps on D for each step on G: k in Algorithm 1 (1 in the experiments of section 5)."""
     z_dim: int = 100
-    """Dimension of the noise z, uniform on [-1, 1] (the released code for MNIST)."""
+    """Dimension of the noise z, uniform on [-1, 1] (released code: standard normal)."""
     hidden_G: tuple[int, ...] = (512, 512)
     """Units of the generator's hidden layers (1200, 1200 in the released code)."""
     hidden_D: tuple[int, ...] = (512, 256)

@@ -16,7 +16,7 @@ $$
 
 One step of the power iteration for each forward pass keeps \(u\) and \(v\) near the singular
 vectors, since weights change little from one step to the next (Algorithm 1). A convolution's kernel
-is taken as the matrix of its output channels against all else (section 2.1 there), which bounds the
+is taken as the matrix of its output channels against all else (section 4 there), which bounds the
 layer up to a factor. Both players have the hinge loss (Eq. 16 and 17):
 
 $$
