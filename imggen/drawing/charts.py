@@ -6,6 +6,7 @@ import contextlib
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +86,45 @@ def curves(
             axis.set(xlabel="million images seen", ylabel=label)
             axis.grid(color=INK, alpha=0.2, linewidth=0.6)
             axis.legend(frameon=False, labelcolor=INK)
+        return svg(figure, buffer)
+
+
+@dataclass(frozen=True)
+class Dots:
+    """One panel of `dots`."""
+
+    found: Mapping[tuple[str, str], tuple[float, float, float]]
+    """By row and series: a value and both ends of its interval."""
+    floor: float | None = None
+    """Where a line is drawn."""
+
+
+def dots(panels: Mapping[str, Dots]) -> bytes:
+    """SVG: values with intervals, a row for each group, a colour for each series.
+
+    `panels` maps an x-axis label to what is drawn above it, all with the same groups and series.
+    """
+    keys = next(iter(panels.values())).found
+    groups, series = (list(dict.fromkeys(key[part] for key in keys)) for part in (0, 1))
+    high = 0.26 * len(groups) * (len(series) + 1)
+    with drawing(1.6 + 2.6 * len(panels), high + 1.2) as (figure, buffer):
+        axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+        for axis, (label, panel) in zip(axes, panels.items(), strict=True):
+            for (group, one), (value, low, top) in panel.found.items():
+                number = series.index(one)
+                at = groups.index(group) + (number - (len(series) - 1) / 2) / (len(series) + 1)
+                axis.plot([low, top], [at, at], color=COLOURS[number], linewidth=1.6)
+                axis.plot(value, at, "o", color=COLOURS[number], markersize=5, label=one)
+            if panel.floor is not None:
+                axis.axvline(panel.floor, color=INK, linewidth=1.4)
+            axis.set_xlabel(label)
+            axis.grid(axis="x", color=INK, alpha=0.2, linewidth=0.6)
+        axes[0].set_yticks(range(len(groups)), groups)
+        axes[0].invert_yaxis()
+        handles, names = axes[0].get_legend_handles_labels()
+        once = dict(zip(names, handles, strict=True))
+        figure.legend(once.values(), once, loc="outside upper center", ncols=len(once),
+                      frameon=False, labelcolor=INK)  # fmt: skip
         return svg(figure, buffer)
 
 
