@@ -118,6 +118,7 @@ def dots(panels: Mapping[str, Dots]) -> bytes:
             if panel.floor is not None:
                 axis.axvline(panel.floor, color=INK, linewidth=1.4)
             axis.set_xlabel(label)
+            axis.locator_params(axis="x", nbins=4)
             axis.grid(axis="x", color=INK, alpha=0.2, linewidth=0.6)
         axes[0].set_yticks(range(len(groups)), groups)
         axes[0].invert_yaxis()
