@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from imggen.data.archives import cifar10_jpeg
 from imggen.data.folders import camvid, magnetic_tile, own_folder
 from imggen.data.images import Images, concatenate
 from imggen.data.prepare import AS_THEY_ARE, Wanted
@@ -173,8 +174,8 @@ def _corrupt(name: str, root: Path, error: Exception) -> UserError:
     )
 
 
-BY_FILES = {"camvid": camvid, "magnetic_tile": magnetic_tile}
-"""Photos of all sizes: they are prepared one by one."""
+BY_FILES = {"camvid": camvid, "cifar10_jpeg": cifar10_jpeg, "magnetic_tile": magnetic_tile}
+"""Files of photos: they are prepared one by one."""
 
 DATASETS: dict[str, Callable[..., Images]] = {
     "digits": digits,
@@ -194,8 +195,8 @@ class DataConfig:
     """Which images to train on."""
 
     name: str = "digits"
-    """A dataset: digits, mnist, fashion_mnist, kmnist, svhn, cifar10, stacked_mnist, camvid,
-    magnetic_tile, or folder: your own images."""
+    """A dataset: digits, mnist, fashion_mnist, kmnist, svhn, cifar10, cifar10_jpeg, stacked_mnist,
+    camvid, magnetic_tile, or folder: your own images."""
     root: Path | None = None
     """Folder that holds the files; default $IMGGEN_DATA, else a cache folder of the user."""
     split: str = "train"

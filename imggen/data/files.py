@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -93,13 +94,15 @@ class ImageFiles:
         return out
 
 
-def decode(path: Path, mode: str) -> Tensor:
+def decode(path: Path, mode: str, content: bytes | None = None) -> Tensor:
     """The pixels of a file as a viewer shows them: uint8 (1 or 3, H, W) for mode L or RGB.
+
+    `content` stands in for what the file would hold, where it lies in an archive.
 
     Raises: UserError for a file that can't be read or has transparent pixels.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path if content is None else BytesIO(content), formats=FORMATS) as image:
             shown = ImageOps.exif_transpose(image)
             if "transparency" in shown.info:
                 shown = shown.convert("RGBA")

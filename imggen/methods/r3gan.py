@@ -30,7 +30,9 @@ convolutions, the last of which starts at 0; no normalisation; smooth resampling
   14 for images of 28); the paper's have two at each of four or more, and widths near 768.
 - The penalties are taken at every `every`-th step, that many times as heavy; the paper: at each.
 - Adam's second momentum and the half-life of the average are constant. No augmentation. Both
-  players' steps see the same real images; in the released code they see others.
+  players' steps see the same real images; in the released code they see others. The rates and the
+  weight of record are other ones than the released code's for CIFAR-10.
+- `networks` may be DCGAN's pyramids of strided convolutions, which have nothing of section 3.
 - Penalties are computed in float32 whatever the precision. Samples are clipped to [-1, 1].
 """
 
@@ -39,16 +41,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
-from imggen.methods import Batch, Minimize, Panels, Shape, Spec
+from imggen.methods import Batch, Minimize, Panels, Shape, Spec, sngan
 from imggen.nn.blocks import at_least
+from imggen.nn.convolutions import Critic
 from imggen.nn.penalties import squared_slopes
+from imggen.nn.resampling import Down, Up
+from imggen.nn.schedules import cosine
 
 PATCH = 2
 """Pixels of height and width that become one position."""
@@ -86,18 +91,15 @@ class Config:
     """Channels that share a grouped convolution (released code: 16 for CIFAR-10)."""
     expansion: int = 2
     """How many times wider a block is inside."""
+    networks: Literal["residual", "strided"] = "residual"
+    """The paper's, or DCGAN's pyramids (no normalisation in D), which part loss from networks."""
+    width: int = 64
+    """Channels next to the image, of strided networks."""
 
     @classmethod
     def tiny(cls) -> Config:
         """The smallest instance, for tests."""
         return cls(gamma=0.1, every=2, lr=4e-3, z_dim=4, widths=(8, 8), group=4)
-
-
-def cosine(first: float, last: float, step: int, steps: int | None) -> float:
-    """From `first` to `last` in `steps`, on half a cosine; `first` always without `steps`."""
-    if steps is None:
-        return first
-    return last + (first - last) * (1 + math.cos(math.pi * min(1.0, step / steps))) / 2
 
 
 def convolution(inputs: int, outputs: int, kernel: int, groups: int, gain: float) -> nn.Conv2d:
@@ -136,27 +138,6 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.layers(x)
-
-
-def smoothing(x: Tensor) -> Tensor:
-    """[1, 2, 1] in both directions as one kernel (C, 1, 3, 3) for each channel; sums to 1."""
-    line = x.new_tensor([1.0, 2.0, 1.0]) / 4
-    return torch.outer(line, line).expand(x.shape[1], 1, 3, 3)
-
-
-class Up(nn.Module):
-    """Twice the height and width, smoothly."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        kernel, channels = 4 * smoothing(x), x.shape[1]
-        return F.conv_transpose2d(x, kernel, stride=2, padding=1, output_padding=1, groups=channels)
-
-
-class Down(nn.Module):
-    """Half the height and width, smoothly."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, smoothing(x), stride=2, padding=1, groups=x.shape[1])
 
 
 def stages(widths: tuple[int, ...], c: Config, between: type[nn.Module]) -> nn.Sequential:
@@ -219,6 +200,22 @@ def lowest(shape: Shape, c: Config) -> tuple[int, int]:
     return height // factor, width // factor
 
 
+class Strided(Critic):
+    """A pyramid of strided convolutions: images (N, C, H, W) -> float32 values (N,)."""
+
+    def forward(self, x: Tensor, y: None = None) -> Tensor:
+        return super().forward(x)
+
+
+def networks(c: Config, shape: Shape, classes: int) -> tuple[nn.Module, nn.Module]:
+    """G and D. Raises: ValueError for images that they can't take."""
+    if c.networks == "residual":
+        return Generator(c, shape, classes), Discriminator(c, shape, classes)
+    if classes:
+        raise ValueError("strided networks take no labels: turn `labels` off")
+    return sngan.Generator(c.z_dim, c.width, shape, 0), Strided(c.width, LEAK, shape, bias=False)
+
+
 class R3GAN(nn.Module):
     """Generator, discriminator, the paired losses and their two penalties."""
 
@@ -233,7 +230,7 @@ class R3GAN(nn.Module):
         super().__init__()
         c = config
         at_least(1, every=c.every, schedule_steps=c.schedule_steps, z_dim=c.z_dim)
-        at_least(1, blocks=c.blocks, group=c.group, expansion=c.expansion)
+        at_least(1, blocks=c.blocks, group=c.group, expansion=c.expansion, width=c.width)
         at_least(0, gamma=c.gamma, gamma_end=c.gamma_end)
         at_least(1, widths=min(c.widths, default=0))
         for width in c.widths:
@@ -241,8 +238,7 @@ class R3GAN(nn.Module):
                 raise ValueError(f"{width * c.expansion} channels do not split in {c.group}s")
         self.config = c
         self.spec = Spec(spec.shape, spec.classes if c.labels else 0)
-        self.G = Generator(c, spec.shape, self.spec.classes)
-        self.D = Discriminator(c, spec.shape, self.spec.classes)
+        self.G, self.D = networks(c, spec.shape, self.spec.classes)
         betas = (0.0, c.beta2)
         self.opt_G = Adam(self.G.parameters(), lr=c.lr, betas=betas, fused=True)
         self.opt_D = Adam(self.D.parameters(), lr=c.lr, betas=betas, fused=True)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 
 def learning_rate(lr: float, step: int, steps: int | None) -> float:
     """`lr` for the first half of `steps`, then on a line to 0; `lr` always without `steps`."""
     return lr if steps is None else lr * min(1.0, 2 * max(0.0, 1 - step / steps))
+
+
+def cosine(first: float, last: float, step: int, steps: int | None) -> float:
+    """From `first` to `last` in `steps`, on half a cosine; `first` always without `steps`."""
+    if steps is None:
+        return first
+    return last + (first - last) * (1 + math.cos(math.pi * min(1.0, step / steps))) / 2
