@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from imggen.methods import Spec, infogan
+from imggen.methods import Batch, Spec, infogan
 
 
 @pytest.fixture
@@ -65,6 +65,26 @@ def test_the_guess_learns_to_read_the_code(method):
         lost.backward()
         method.opt_D.step()
     assert stats["information"].item() > before + 0.3
+
+
+def test_what_is_not_read_is_in_both_players_losses():
+    """-lambda L_I in D's loss and in G's: that of a paper whose lambda is 0 lacks just that."""
+    losses, lost = {}, []
+    for weight in (0.0, 1.0):
+        torch.manual_seed(0)
+        config = infogan.Config(width=4, information=weight, information_continuous=weight)
+        method = infogan.InfoGAN(config, Spec((1, 8, 8)))
+        if weight:
+            kept = method.missing
+            method.missing = lambda z, guess, kept=kept: lost.append(kept(z, guess)) or lost[-1]
+        found: list[float] = []
+        batch = Batch(torch.rand(16, 1, 8, 8, generator=torch.Generator().manual_seed(1)))
+        method.training_step(batch, 0, lambda loss, o, lr=None, to=found: to.append(loss.item()))
+        losses[weight] = found
+    assert len(lost) == 2
+    for without, with_it, (unread, _) in zip(losses[0.0], losses[1.0], lost, strict=True):
+        assert unread.item() > 1
+        assert with_it - without == pytest.approx(unread.item(), rel=1e-4)
 
 
 def test_one_code_is_turned_and_nothing_else(method):

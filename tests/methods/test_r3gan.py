@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from imggen.methods import Batch, Spec, r3gan
-from imggen.methods.r3gan import Block, Config, Down, Up, cosine
+from imggen.methods.r3gan import Block, Config
+from imggen.nn.resampling import Down, Up
+from imggen.nn.schedules import cosine
 
 SPEC = Spec((1, 8, 8), classes=10)
 
@@ -63,6 +65,54 @@ def test_the_players_want_opposite_things(method):
     x, x_fake = torch.rand(1, 1, 8, 8), torch.rand(1, 1, 8, 8)
     of_D, margin = method.loss_of_D(x, x_fake, None)
     assert (of_D - method.loss_of_G(x, x_fake, None)).item() == pytest.approx(-margin.item())
+
+
+def test_images_are_judged_in_pairs(method):
+    """The mean of softplus over six pairs, not softplus of means."""
+    method.D = Linear(0.3)
+    x, x_fake = torch.rand(6, 1, 8, 8), torch.rand(6, 1, 8, 8)
+    real, fake = method.D(x, None), method.D(x_fake, None)
+    pairs = [math.log1p(math.exp(f - r)) for r, f in zip(real.tolist(), fake.tolist(), strict=True)]
+    of_D, margin = method.loss_of_D(x, x_fake, None)
+    assert of_D.item() == pytest.approx(sum(pairs) / 6, rel=1e-5)
+    assert margin.item() == pytest.approx((real - fake).mean().item(), rel=1e-5)
+    pairs = [math.log1p(math.exp(r - f)) for r, f in zip(real.tolist(), fake.tolist(), strict=True)]
+    assert method.loss_of_G(x, x_fake, None).item() == pytest.approx(sum(pairs) / 6, rel=1e-5)
+
+
+class Bowl(nn.Module):
+    """D(x) = s ||x||² / 2, whose slope at x is s x."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor | None) -> torch.Tensor:
+        return self.scale * x.flatten(1).square().sum(dim=1) / 2
+
+
+def test_slopes_are_punished_where_the_images_are():
+    """||x||² at real images and ||x_fake||² at generated ones."""
+    method = r3gan.R3GAN(Config(gamma=0.5, every=1, widths=(8, 8), group=4, z_dim=4), SPEC)
+    method.D = Bowl()
+    batch, losses, made = Batch(torch.rand(6, 1, 8, 8)), [], []
+    method.G.register_forward_hook(lambda module, given, x: made.append(x.detach()))
+    stats = method.training_step(batch, 0, lambda loss, o, lr=None: losses.append(loss.item()))
+    real, fake = (x.flatten(1).square().sum(dim=1).mean() for x in (batch.x, made[0]))
+    assert stats["slope_real"].item() == pytest.approx(real.item(), rel=1e-4)
+    assert stats["slope_fake"].item() == pytest.approx(fake.item(), rel=1e-4)
+    penalty = 0.25 * (real + fake).item()
+    assert losses[0] == pytest.approx(stats["loss_D"].item() + penalty, rel=1e-4)
+
+
+def test_the_loss_also_stands_on_networks_of_strided_convolutions():
+    config = Config(networks="strided", width=4, z_dim=4)
+    method = r3gan.R3GAN(config, SPEC).eval()
+    assert method.sample(torch.randn(3, 4)).shape == (3, 1, 8, 8)
+    assert method.D(torch.rand(3, 1, 8, 8), None).shape == (3,)
+    assert not any("Norm" in type(m).__name__ for m in method.D.modules())
+    with pytest.raises(ValueError, match="strided networks take no labels"):
+        r3gan.R3GAN(Config(networks="strided", labels=True), SPEC)
 
 
 def test_the_two_penalties_of_a_linear_discriminator():

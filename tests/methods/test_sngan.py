@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from imggen.methods import Spec, sngan
+from imggen.methods import Batch, Spec, sngan
 from imggen.methods.sngan import SpectralNorm, spectral_norm, truncated
 
 SPEC = Spec((1, 8, 8), classes=10)
@@ -116,6 +116,40 @@ def test_truncation_narrows_the_samples(method):
         method.sample(z, y, sngan.Sampler(0.0))
     with pytest.raises(ValueError, match="only with them"):
         method.sample(z)
+
+
+class Says(nn.Module):
+    """D's values by the brightness of an image alone."""
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor | None) -> torch.Tensor:
+        return 2 * x.flatten(1).mean(dim=1)
+
+
+class Draws(nn.Module):
+    """G's images, whatever is asked."""
+
+    def __init__(self, images: torch.Tensor) -> None:
+        super().__init__()
+        self.images = images
+
+    def forward(self, z: torch.Tensor, y: torch.Tensor | None) -> torch.Tensor:
+        return self.images
+
+
+def test_the_hinge_punishes_only_what_lies_beyond_it(method):
+    """max(0, 1 - D) at real images, max(0, 1 + D) at generated ones; G's loss is -D."""
+    method.D, asked = Says(), []
+
+    def minimize(loss, optimizer, lr=None):
+        asked.append((optimizer is method.opt_D, loss.item()))
+
+    real = torch.tensor([1.0, 0.25, -0.5]).view(3, 1, 1, 1).expand(3, 1, 8, 8)
+    fake = torch.tensor([-1.0, -0.25, 0.5]).view(3, 1, 1, 1).expand(3, 1, 8, 8)
+    method.G = Draws(fake)
+    method.training_step(Batch(real, torch.zeros(3, dtype=torch.int64)), 0, minimize)
+    # D is 2, 0.5, -1 at real images and -2, -0.5, 1 at generated ones.
+    assert asked[0] == (True, pytest.approx((0 + 0.5 + 2) / 3 * 2))
+    assert asked[1] == (False, pytest.approx((2 + 0.5 - 1) / 3))
 
 
 def test_without_projection_labels_are_not_used():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from imggen.methods import Batch, Spec, wgan
 
@@ -27,19 +28,49 @@ def test_every_weight_of_the_critic_is_within_the_bound_after_a_step():
     assert max(weight.abs().max() for weight in method.G.parameters()) > 0.03
 
 
-def test_a_clipped_linear_critic_is_best_at_its_corners():
-    """max over |w| <= c of w · (x - x_fake) is c times the 1-norm, at w = c sign(x - x_fake)."""
-    gap, clip = torch.tensor([0.5, -2.0, 0.01]), 0.1
-    w = torch.zeros(3, requires_grad=True)
-    optimizer = torch.optim.RMSprop([w], lr=5e-3)
-    for _ in range(200):
-        optimizer.zero_grad()
-        (-w @ gap).backward()
-        optimizer.step()
-        with torch.no_grad():
-            w.clamp_(-clip, clip)
-    assert torch.equal(w.detach(), clip * gap.sign())
-    assert (w @ gap).item() == pytest.approx(clip * gap.abs().sum().item())
+class Constant(nn.Module):
+    """G(z) is one image, whatever z."""
+
+    def __init__(self, image: torch.Tensor) -> None:
+        super().__init__()
+        self.image = image
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.image.expand(len(z), -1, -1, -1)
+
+
+class Linear(nn.Module):
+    """D(x) = w · x."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.zeros(64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1) @ self.w
+
+
+def test_a_clipped_linear_critic_ends_in_its_corner():
+    """max over |w| <= c of w · (mean x - mean x_fake): c times the 1-norm, at w = c sign."""
+    method = build(clip=0.1)
+    method.D, steps = Linear(), []
+    method.G = Constant(torch.linspace(0.2, 0.8, 64).view(1, 8, 8))
+    optimizer = torch.optim.RMSprop(method.D.parameters(), lr=5e-3)
+
+    def minimize(loss, asked, lr=None):
+        if asked is method.opt_D:
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    x = torch.rand(8, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    gap = (x.mean(dim=0) - method.G.image).flatten()
+    for step in range(200):
+        steps.append(method.training_step(Batch(x), step, minimize))
+    assert gap.abs().min() > 1e-4
+    assert torch.equal(method.D.w.detach(), 0.1 * gap.sign())
+    assert steps[-1]["distance"].item() == pytest.approx(0.1 * gap.abs().sum().item(), rel=1e-4)
+    assert steps[-1]["clipped"] == 1
 
 
 def test_the_order_of_steps_is_that_of_the_released_code():
