@@ -129,6 +129,47 @@ def dots(panels: Mapping[str, Dots]) -> bytes:
         return svg(figure, buffer)
 
 
+Ends = tuple[float, float, float]
+"""A value and both ends of its interval."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """One panel of `paths`: points in the order of a setting that they share."""
+
+    x: str
+    y: str
+    """Axis labels."""
+    points: Mapping[str, tuple[Ends, Ends]]
+    """By what stands beside a point: x and y."""
+    cross: tuple[float, ...]
+    """Where real images lie."""
+
+
+def paths(panels: Sequence[Path]) -> bytes:
+    """SVG: points in the plane, joined in their order and named."""
+    with drawing(4.6 * len(panels), 3.8) as (figure, buffer):
+        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axis, panel in zip(axes, panels, strict=True):
+            x, y = (np.array([point[at] for point in panel.points.values()]) for at in (0, 1))
+            axis.errorbar(
+                x[:, 0], y[:, 0], _beside(y), _beside(x), fmt="o-", color=COLOURS[0], elinewidth=1
+            )
+            for name, (right, up) in zip(panel.points, zip(x[:, 0], y[:, 0], strict=True),
+                                         strict=True):  # fmt: skip
+                axis.annotate(name, (right, up), (-8, -12), textcoords="offset points", ha="right")
+            axis.plot(*panel.cross, "x", color=COLOURS[2], markersize=9, markeredgewidth=2)
+            axis.set(xlabel=panel.x, ylabel=panel.y)
+            axis.margins(0.12)
+            axis.grid(color=INK, alpha=0.2, linewidth=0.6)
+        return svg(figure, buffer)
+
+
+def _beside(ends: Values) -> Values:
+    """How far an interval reaches below and above (2, N), from (N, 3)."""
+    return np.stack([ends[:, 0] - ends[:, 1], ends[:, 2] - ends[:, 0]]).clip(min=0)
+
+
 def histogram(values: Values, label: str) -> bytes:
     """SVG of how many values lie where, as shares of all."""
     with drawing(6.0, 3.0) as (figure, buffer):

@@ -1,0 +1,163 @@
+"""One setting of a sampler from end to end: what coherence and variety pay for each other.
+
+Truncation, guidance, temperature: many generators can be asked, after their training, for more
+typical samples at the price of their variety. A single pair of precision and recall hides that
+choice; the curve shows it (Brock et al. 2019, arXiv:1809.11096, section 3.1 and Figure 16).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypedDict
+
+import torch
+import tyro
+
+from imggen.data.datasets import DataConfig
+from imggen.drawing import grids
+from imggen.drawing.charts import Path, paths
+from imggen.evaluation.catalogue import Entries, entries, heading, known
+from imggen.evaluation.short import short
+from imggen.features.extract import choose_extractor, extract
+from imggen.publishing.publish import publish
+from imggen.publishing.study import StudyOptions, common_manifest, published_weights, target_folder
+from imggen.runs.manifest import git_state
+from imggen.runs.restore import sample_images
+from imggen.runs.settings import as_json
+from imggen.system.command import run_command
+from imggen.system.device import device_name
+from imggen.system.files import Json, json_bytes
+
+if TYPE_CHECKING:
+    from imggen.data.images import Images
+
+SAMPLES, COLUMNS, SEED = 10_000, 16, 0
+FILE = "trade.json"
+FIGURES = {
+    "trade": (
+        "trade.svg",
+        "Coherence against variety, each setting with its 95 % intervals; the cross is the score "
+        "of real training images.",
+    ),
+    "asked": (
+        "asked.png",
+        "The same latents in every column; a row for each setting, in the order of the curve.",
+    ),
+}
+
+
+class Setting(TypedDict):
+    """One setting in trade.json."""
+
+    value: str
+    metrics: Entries
+
+
+class Traded(TypedDict):
+    """What trade.json holds."""
+
+    generator: str
+    option: str
+    settings: list[Setting]
+    floor: Entries
+
+
+def trade(
+    generator: str, option: str, values: tuple[str, ...], data: DataConfig
+) -> tuple[Traded, dict[str, Images]]:
+    """Scores of a published generator at each value of an option of its sampler, and the samples.
+
+    Raises: UserError for a name that is not published, an option that its sampler lacks, or a
+    senseless value.
+    """
+    train, test = (data.load(split) for split in ("train", "test"))
+    n = min(SAMPLES, len(test), len(train))
+    extractor = choose_extractor("auto", test)
+    real, floor = (extract(extractor, images, n, SEED, "real") for images in (test, train))
+    drawn, settings = {}, list[Setting]()
+    for value in values:
+        print(f"{generator} with {option} {value}", flush=True)
+        drawn[value] = sample_images(generator, n, SEED, sampler=(f"{option}={value}",))
+        fake = extract(extractor, drawn[value], n, SEED, "generated")
+        settings.append({"value": value, "metrics": entries(short(real, fake))})
+    found: Traded = {
+        "generator": generator,
+        "option": option,
+        "settings": settings,
+        "floor": entries(short(real, floor)),
+    }
+    return found, drawn
+
+
+def chart(found: Traded) -> bytes:
+    """SVG: precision against recall and against coverage, a point for each setting."""
+    panels = []
+    for variety in ("recall", "coverage"):
+        points = {
+            row["value"].replace("None", "no bound"): (
+                known(row["metrics"][variety]), known(row["metrics"]["precision"]),
+            )
+            for row in found["settings"]
+        }  # fmt: skip
+        floor = (known(found["floor"][name])[0] for name in (variety, "precision"))
+        panels.append(Path(heading(variety), heading("precision"), points, tuple(floor)))
+    return paths(panels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(StudyOptions):
+    """What the script can be asked."""
+
+    data: DataConfig
+
+
+@dataclass(frozen=True)
+class Trade:
+    """The question with its settings of record, as an experiment without a training."""
+
+    slug: str
+    title: str
+    generator: str
+    option: str
+    """A field of the method's `Sampler`."""
+    values: tuple[str, ...]
+    """As `imggen sample --sampler OPTION=VALUE` takes them."""
+    data: DataConfig = field(default_factory=lambda: DataConfig(name="mnist"))
+
+    method_path = f"{trade.__module__}:trade"
+    loop = None
+
+    def config(self) -> Json:
+        """The settings of record; the weights are among them: others make it stale."""
+        weights = published_weights([self.generator])
+        asked = {"weights": weights, "option": self.option, "values": list(self.values)}
+        return {"method": asked, "data": as_json(self.data)}
+
+    def main(self) -> None:
+        """Reads the command line, draws and scores, publishes, and exits: 0 done, 2 bad input."""
+        default = Options(data=self.data)
+        run_command(lambda: self.run(tyro.cli(Options, default=default, description=self.title)))
+
+    def run(self, options: Options) -> None:
+        """Draws, scores and publishes; `--from-published` does the same: nothing is trained."""
+        started, code = time.monotonic(), git_state()
+        found, drawn = trade(self.generator, self.option, self.values, options.data)
+        if not options.publish:
+            return
+        config = {**self.config(), "data": as_json(options.data)}
+        manifest = common_manifest(self, config, options.data.load("test"), SEED) | {
+            "device": device_name(torch.device("cpu")),
+            "git": code,
+            "wall_seconds": round(time.monotonic() - started, 1),
+        }
+        pixels = torch.cat([images.pixels[:COLUMNS] for images in drawn.values()])
+        rows = grids.image_grid(pixels, COLUMNS, grids.scale_for(pixels.shape[2]))
+        files = {
+            FIGURES["trade"][0]: chart(found),
+            FIGURES["asked"][0]: grids.png(rows),
+            FILE: json_bytes(found),
+        }
+        folder = target_folder(self, options, config)
+        publish(folder, files, None, manifest)
+        print(f"published in {folder}")
