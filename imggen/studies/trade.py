@@ -145,8 +145,9 @@ class Trade:
         found, drawn = trade(self.generator, self.option, self.values, options.data)
         if not options.publish:
             return
-        config = {**self.config(), "data": as_json(options.data)}
-        manifest = common_manifest(self, config, options.data.load("test"), SEED) | {
+        config, test = {**self.config(), "data": as_json(options.data)}, options.data.load("test")
+        manifest = common_manifest(self, config, test, SEED) | {
+            "features": choose_extractor("auto", test).describe(),
             "device": device_name(torch.device("cpu")),
             "git": code,
             "wall_seconds": round(time.monotonic() - started, 1),
