@@ -69,6 +69,16 @@ class Variant:
         return self.experiment.slug
 
 
+def repeated(experiment: Experiment, seeds: Iterable[int]) -> list[Variant]:
+    """One experiment, trained with each of these seeds; its title is the row of the chart."""
+    variants = []
+    for seed in seeds:
+        train = replace(experiment.train, seed=seed)
+        again = replace(experiment, slug=f"{experiment.slug}-{seed}", train=train)
+        variants.append(Variant(experiment.title, f"seed {seed}", again))
+    return variants
+
+
 class Row(TypedDict):
     """A training in sweep.json."""
 

@@ -17,12 +17,14 @@ import audit_tables
 import cards
 import figures
 import metric_tables
+import sweep_tables
 from metric_tables import value_text
 
+from imggen import sweep
 from imggen.evaluation.catalogue import LEGEND, METRICS
 from imggen.publishing import pictures
 from imggen.publishing.status import status
-from imggen.studies import comparison, dirac, readable
+from imggen.studies import comparison, dirac, readable, trade
 from imggen.studies.audit import audit
 from imggen.system.files import Json
 
@@ -35,10 +37,12 @@ DOWNLOADS = {
     "metrics": "metrics.json",
     "numbers": "audit.json",
     "comparison": "comparison.json",
+    "trainings": sweep.FILE,
+    "curve": trade.FILE,
     "weights": "weights.safetensors",
 }
 FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
-FIGURES |= audit.FIGURES | dirac.FIGURES | readable.FIGURES
+FIGURES |= audit.FIGURES | dirac.FIGURES | readable.FIGURES | sweep.FIGURES | trade.FIGURES
 
 
 class MacroError(Exception):
@@ -73,6 +77,10 @@ class Site:
             "audit": self.audit,
             "rung": self.rung,
             "versus": self.versus,
+            "trainings": self.trainings,
+            "spread": self.spread,
+            "trained": self.trained,
+            "traded": self.traded,
         }
         if name not in made:
             raise MacroError(f"no macro is called {name}")
@@ -249,6 +257,33 @@ class Site:
     def versus(self, slug: str) -> str:
         """Two generators, metric by metric, and which is better for certain."""
         return metric_tables.versus(cast("Result", self.load(slug, comparison.FILE)))
+
+    def trainings(self, slug: str, *names: str) -> str:
+        """Several trainings side by side, by these metrics."""
+        return sweep_tables.trainings(self.swept(slug), names)
+
+    def spread(self, slug: str, *names: str) -> str:
+        """How far trainings of one method differ."""
+        return sweep_tables.spread(self.swept(slug), names)
+
+    def swept(self, slug: str) -> sweep.Swept:
+        """sweep.json of a published sweep."""
+        return cast("sweep.Swept", self.load(slug, sweep.FILE))
+
+    def trained(self, slug: str, training: str, name: str) -> str:
+        """One metric of one of several trainings."""
+        row = sweep_tables.row_of(self.swept(slug), training)
+        if row is None or name not in row["metrics"]:
+            raise MacroError(f"{slug} has no {name} of {training}")
+        return value_text(name, row["metrics"][name])
+
+    def traded(self, slug: str, value: str, name: str) -> str:
+        """One metric at one value of a sampler's setting."""
+        rows = cast("trade.Traded", self.load(slug, trade.FILE))["settings"]
+        row = next((row for row in rows if row["value"] == value), None)
+        if row is None or name not in row["metrics"]:
+            raise MacroError(f"{slug} has no {name} at {value}")
+        return value_text(name, row["metrics"][name])
 
     def results(self) -> str:
         """One row per published experiment."""

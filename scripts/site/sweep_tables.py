@@ -1,0 +1,53 @@
+"""Tables of several trainings side by side, and of how far trainings of one kind differ."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from metric_tables import value_text
+
+from imggen.evaluation.catalogue import LEGEND, heading, known
+from imggen.sweep import Row, Swept
+
+
+def row_of(swept: Swept, slug: str) -> Row | None:
+    """A training of the sweep by its name."""
+    return next((row for row in swept["rows"] if row["slug"] == slug), None)
+
+
+def trainings(swept: Swept, shown: Sequence[str]) -> str:
+    """Markdown: a row for each training, and one of real training images."""
+    lines = [f"| training | {' | '.join(map(heading, shown))} |", "|---" * (len(shown) + 1) + "|"]
+    for row in swept["rows"]:
+        cells = " | ".join(value_text(name, row["metrics"][name]) for name in shown)
+        lines.append(f"| {row['group']}, {row['series']} | {cells} |")
+    floor = swept["floor"]
+    cells = " | ".join(value_text(n, floor[n]) if n in floor else "–" for n in shown)
+    return "\n".join([*lines, f"| real training images | {cells} |", "", note(swept), ""])
+
+
+def spread(swept: Swept, shown: Sequence[str]) -> str:
+    """Markdown: by group, the mean and standard deviation of its trainings."""
+    lines = [f"| method | {' | '.join(map(heading, shown))} |", "|---" * (len(shown) + 1) + "|"]
+    groups = list(dict.fromkeys(row["group"] for row in swept["rows"]))
+    for group in groups:
+        rows = [row for row in swept["rows"] if row["group"] == group]
+        cells = (_between([known(row["metrics"][name]) for row in rows]) for name in shown)
+        lines.append(f"| {group} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", note(swept), ""])
+
+
+def _between(found: Sequence[tuple[float, float, float]]) -> str:
+    """Mean ± standard deviation of trainings, and that over one training's standard error."""
+    values = [value for value, _, _ in found]
+    mean = sum(values) / len(values)
+    deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    own = sum(high - low for _, low, high in found) / len(found) / (2 * 1.96)
+    return f"{mean:.3g} ± {deviation:.2g} <small>{deviation / own:.1f}×</small>"
+
+
+def note(swept: Swept) -> str:
+    """What the numbers were taken of."""
+    n, name = swept["protocol"]["n"], swept["features"]["name"]
+    return f"<small markdown>{n:,} samples against test images; features: {name}. {LEGEND}.</small>"
