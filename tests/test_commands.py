@@ -18,6 +18,8 @@ from imggen.studies.audit.audit import Audit
 from imggen.studies.comparison import Comparison
 from imggen.studies.dirac import Dirac
 from imggen.studies.readable import Readable
+from imggen.studies.trade import Trade
+from imggen.sweep import Sweep
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 METRICS = {
@@ -311,5 +313,7 @@ def test_experiments_keep_to_their_slug():
     for path in (REPOSITORY / "experiments").glob("*.py"):
         assert len(path.read_text().splitlines()) <= 30
     for experiment in load_experiments(REPOSITORY / "experiments"):
-        assert isinstance(experiment, (Experiment, Audit, Comparison, Dirac, Readable))
+        assert isinstance(
+            experiment, (Experiment, Audit, Comparison, Dirac, Readable, Sweep, Trade)
+        )
     assert len(set(SLUGS)) == len(SLUGS) >= 2

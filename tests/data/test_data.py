@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import pickle
 import struct
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from scipy.io import savemat
 from torchvision import datasets as torchvision_datasets
 
 from imggen.data import datasets, files, images
+from imggen.data.prepare import Wanted
 from imggen.system.errors import UserError
 
 GENERATOR = np.random.default_rng(0)
@@ -230,3 +233,48 @@ def test_the_first_images_of_a_split():
         refused(lambda split=split: datasets.load("digits", split), "from 1 to 360")
     for split in ("val[:3]", "train[5:]"):
         refused(lambda split=split: datasets.load("digits", split), "Unknown split")
+
+
+def write_archive(path: Path, members: dict[str, bytes]) -> None:
+    """A .tar.xz of these files."""
+    with tarfile.open(path, "w:xz") as archive:
+        for name, content in members.items():
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            archive.addfile(about, io.BytesIO(content))
+
+
+def jpeg(value: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32), (value, 0, 0)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def test_jpeg_copies_of_cifar_are_read_from_their_archive(tmp_path):
+    files = {"test/frog/0001.jpg": jpeg(200), "test/bird/0000.jpg": jpeg(90)}
+    others = {"train/frog/0000.jpg": jpeg(10), "test/frog/notes.txt": b"x", "README": b"x"}
+    write_archive(tmp_path / "cifar10-jpeg-q75.tar.xz", files | others)
+    found = datasets.load("cifar10_jpeg", "test", tmp_path)
+    assert found.pixels.shape == (2, 3, 32, 32) and found.classes == ("bird", "frog")
+    assert found.labels.tolist() == [0, 1]
+    assert found.pixels[:, 0].float().mean(dim=(1, 2)).tolist() == pytest.approx([90, 200], abs=3)
+    assert not any((tmp_path / part).exists() for part in ("test", "train")), "nothing is unpacked"
+    grey = datasets.load("cifar10_jpeg", "train", tmp_path, Wanted(size=8, grey=True))
+    assert grey.pixels.shape == (1, 1, 8, 8)
+
+
+def test_a_damaged_or_other_archive_is_refused(tmp_path):
+    path = tmp_path / "cifar10-jpeg-q75.tar.xz"
+    with pytest.raises(UserError, match="cifar10_jpeg is not in"):
+        datasets.load("cifar10_jpeg", "test", tmp_path)
+    write_archive(path, {"test/frog/0000.jpg": jpeg(1)})
+    with pytest.raises(UserError, match=r"holds no train/CLASS/NNNN\.jpg"):
+        datasets.load("cifar10_jpeg", "train", tmp_path)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"no archive", b""):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match="truncated or corrupt"):
+            datasets.load("cifar10_jpeg", "test", tmp_path)
+    write_archive(path, {"test/frog/0000.jpg": b"no image"})
+    with pytest.raises(UserError, match=r"0000\.jpg"):
+        datasets.load("cifar10_jpeg", "test", tmp_path)

@@ -1,0 +1,29 @@
+"""Every script in experiments/ that trains does so to the end, on small digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imggen.publishing.status import load_experiments
+
+FOLDER = Path(__file__).resolve().parents[1] / "experiments"
+EXPERIMENTS = dict(zip(sorted(FOLDER.glob("*.py")), load_experiments(FOLDER), strict=True))
+STEPS = 20
+TRAINING = [path.name for path, found in EXPERIMENTS.items() if found.loop is not None]
+
+
+def test_most_scripts_train():
+    assert len(TRAINING) >= 15
+    assert {"dcgan_mnist.py", "few_images_mnist.py", "three_seeds_mnist.py"} <= set(TRAINING)
+
+
+@pytest.mark.parametrize("script", TRAINING)
+def test_it_trains_to_the_end_on_digits(script, run, tmp_path):
+    steps = ("--data.name", "digits", "--train.steps", str(STEPS), "--no-publish")
+    done = run(f"experiments/{script}", *steps, "--run-dir", tmp_path / "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    weights = list((tmp_path / "run").rglob("weights.safetensors"))
+    assert len(weights) == done.stdout.count("weights in ") >= 1
+    assert f"step {STEPS}/{STEPS}" in done.stdout
