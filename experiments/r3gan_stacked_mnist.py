@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.r3gan import R3GAN, Config
 from imggen.training.config import TrainConfig
 
-STEPS = 15_000
+STEPS = 12_000
 
 experiment = Experiment(
     slug="r3gan-stacked-mnist",

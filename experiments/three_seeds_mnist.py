@@ -8,7 +8,7 @@ from imggen.methods import cgan, dcgan, gan, r1, sngan, vae
 from imggen.sweep import Sweep, repeated
 from imggen.training.config import TrainConfig
 
-N, MNIST, OF = 5_000, DataConfig(name="mnist"), {"width": 32, "lr_steps": 5_000}
+N, MNIST, OF = 3_000, DataConfig(name="mnist"), {"width": 32, "lr_steps": 3_000}
 MLP = TrainConfig(N, 64, ema_halflife_images=30_000, frames=0)
 BF16 = replace(MLP, precision="bf16")
 trainings = (

@@ -6,7 +6,8 @@ Three kinds of step: two losses (DCGAN), a gradient penalty (WGAN-GP), spectral 
 (SNGAN). The plain loops are those of `plain_loops.py`. Each variant lives in a process of its own,
 as in real use. Rounds alternate between the variants, one at a time, so that a busy machine slows
 them alike; medians are compared. FLOPs are counted by torch and set against what this machine
-reaches in one large product of matrices.
+reaches in one large product of matrices, of float32 or of bfloat16: by autocast only part of a step
+runs in the latter (a penalty, normalisation and the optimizers do not).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import multiprocessing
 import resource
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -124,6 +126,7 @@ def measure(
             pipes[variant], theirs = context.Pipe()
             folder = Path(temporary) / variant.replace(" ", "-")
             context.Process(target=serve, args=(variant, folder, workers, theirs)).start()
+            theirs.close()  # so that a process that dies is heard of
             ask(pipes[variant], WARM_UP_STEPS)
         seconds: dict[str, list[float]] = {variant: [] for variant in variants}
         for _ in range(rounds):
@@ -154,8 +157,11 @@ def step_flops(method: str) -> float:
 
 def ask(pipe: Connection, steps: int) -> float:
     """Has a variant's process do `steps` steps, and waits for its answer."""
-    pipe.send(steps)
-    return pipe.recv()
+    try:
+        pipe.send(steps)
+        return pipe.recv()
+    except (EOFError, BrokenPipeError):
+        sys.exit("error: a loop ended before it was asked to; its own message is above.")
 
 
 def summary(method: str, measured: dict[str, dict[str, float]]) -> dict[str, Any]:

@@ -32,7 +32,8 @@ $$
 ## Departures from the paper
 
 - The hidden layers of \(D\) are LeakyReLU with dropout; the released code for MNIST has maxout
-  layers with dropout. \(G\) has two hidden layers of 512 ReLUs where that code has 1,200.
+  layers, with dropout of the input too. \(G\) has two hidden layers of 512 ReLUs where that code
+  has 1,200.
 - Adam with a smaller first momentum, as became usual with DCGAN (arXiv:1511.06434); the paper's
   gradient descent has a momentum that grows. `lr_steps` lets the rate fall to 0.
 - Images lie in [-1, 1] and \(G\) ends in a Tanh; the paper's lie in [0, 1] with a sigmoid.

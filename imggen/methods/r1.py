@@ -26,7 +26,8 @@ the original GAN, non-saturating, on \(D\)'s logit.
   slope at one image would depend on others; the paper's are residual networks on larger images.
 - The penalty is taken at every `every`-th step, `every` times as heavy (Karras et al. 2020,
   [arXiv:1912.04958](https://arxiv.org/abs/1912.04958), section 3.1: lazy regularisation), and in
-  float32 whatever the precision of the training.
+  float32 whatever the precision of the training. Karras et al. also shrink Adam's rate and momenta
+  to make up for the steps in between; here they stay.
 - Adam without a first momentum; the released code has RMSprop, with one rate for both networks.
   Both rates fall to 0 over the second half of `lr_steps`.
 - \(\gamma\) belongs to the images' size and range: it is not the paper's 10. Its released code

@@ -7,7 +7,8 @@ Takeru Miyato, Masanori Koyama: *cGANs with Projection Discriminator*, ICLR 2018
 
 A linear layer stretches no vector by more than its largest singular value \(\sigma(W)\), its
 spectral norm. Divide every weight of the discriminator by it, and with activations whose slopes are
-at most 1 the whole network's slope is at most 1, everywhere, without a penalty (Eq. 7 and 8):
+at most 1 a network of linear layers has a slope of at most 1, everywhere, without a penalty (Eq. 7
+and 8); one of convolutions is bounded too, up to a factor:
 
 $$
 \bar W = W / \sigma(W), \qquad
@@ -16,8 +17,8 @@ $$
 
 One step of the power iteration for each forward pass keeps \(u\) and \(v\) near the singular
 vectors, since weights change little from one step to the next (Algorithm 1). A convolution's kernel
-is taken as the matrix of its output channels against all else (section 4 there), which bounds the
-layer up to a factor. Both players have the hinge loss (Eq. 16 and 17):
+is taken as the matrix of its output channels against all else (section 4 there).
+Both players have the hinge loss (Eq. 16 and 17):
 
 $$
 L_D = \mathbb{E}_{x}\big[\max(0, 1 - D(x, y))\big] +
@@ -118,7 +119,7 @@ def truncated(z: Tensor, bound: float) -> Tensor:
 class SpectralNorm(nn.Module):
     """W -> W / sigma(W); each use in training takes one step of the power iteration.
 
-    W is read as a matrix of its first dimension against all others (section 2.1).
+    W is read as a matrix of its first dimension against all others (section 4).
     """
 
     u: Tensor

@@ -28,7 +28,8 @@ Where the weights end up is a figure of our post.
 - The weights are clipped after the critic's step, as in Algorithm 1; the released code clips before
   it, so that its weights may stand outside by one step.
 - Networks are DCGAN's for 28 pixels, batch normalisation in the critic included, as in the paper's
-  experiments on 64 pixels; its scale and shift are clipped as well, as in the released code.
+  experiments on 64 pixels; its scale and shift are clipped as well, as in the released code. With
+  it, no bound on the weights bounds the slope at one image: statistics of the batch divide.
 - Samples come from an exponential moving average of the generator's weights, kept by the loop.
 """
 

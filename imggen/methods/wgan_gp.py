@@ -26,7 +26,7 @@ one image would depend on the others, and the gradient at one image would not be
 - The networks are DCGAN's for 28 pixels; the critic has no normalisation at all, as in the released
   code for MNIST (section 4 recommends layer normalisation).
 - \(\beta_1\) of Adam is 0.5, as in the released code for MNIST; Algorithm 1 has 0. The rate falls
-  to 0 over the second half of `lr_steps`.
+  to 0 over the second half of `lr_steps`. The rate of record is twice the paper's 1e-4.
 - The penalty is computed in float32 whatever the precision of the training, and 1e-12 is added to
   the squared norm below its root, whose slope has no end at 0.
 - Samples come from an exponential moving average of the generator's weights, kept by the loop.

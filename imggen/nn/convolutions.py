@@ -33,7 +33,7 @@ class Trunk(nn.Module):
     """Images (N, C, H, W) -> float32 features (N, features), by convolutions of stride 2.
 
     No layer mixes images: what a penalty on each image's gradient asks for. Channels double from
-    `width` at each level; weights start as in He et al. (2015, arXiv:1502.01852, Eq. 14).
+    `width` at each level; weights start as in He et al. (2015, arXiv:1502.01852, Eq. 15).
     """
 
     def __init__(

@@ -19,7 +19,12 @@ import tyro
 
 from imggen.drawing.charts import COLOURS, INK, drawing, svg
 from imggen.publishing.publish import publish
-from imggen.publishing.study import StudyOptions, common_manifest, target_folder
+from imggen.publishing.study import (
+    StudyOptions,
+    common_manifest,
+    published_folder,
+    target_folder,
+)
 from imggen.runs.manifest import git_state
 from imggen.system.command import run_command
 from imggen.system.device import device_name
@@ -150,15 +155,18 @@ class Dirac:
 
     def run(self, options: Options) -> None:
         """Plays all games and publishes; `--from-published` plays them again."""
-        started, code = time.monotonic(), git_state()
+        started, code, config = time.monotonic(), git_state(), {"method": vars(options.method)}
+        if options.from_published:
+            published_folder(self, options, config)
         paths = {name: play(rule, options.method) for name, rule in RULES.items()}
         numbers = {
             name: {"start": float(np.hypot(*path[0])), "end": float(np.hypot(*path[-1]))}
             for name, path in paths.items()
         }
+        for name, distance in numbers.items():
+            print(f"{name}: {distance['start']:.3g} from the solution, then {distance['end']:.3g}")
         if not options.publish:
             return
-        config = {"method": vars(options.method)}
         manifest = common_manifest(self, config, None, seed=0) | {
             "device": device_name(torch.device("cpu")),
             "git": code,

@@ -68,6 +68,7 @@ class Site:
         made: dict[str, Callable[..., str]] = {
             "metrics": self.metrics,
             "value": self.value,
+            "floor": self.floor,
             "fact": self.fact,
             "flops": self.flops,
             "read": self.read,
@@ -178,6 +179,13 @@ class Site:
         if name not in entries:
             raise MacroError(f"{slug} has no metric {name}")
         return value_text(name, entries[name])
+
+    def floor(self, slug: str, name: str) -> str:
+        """What real images score in place of generated ones, inline."""
+        entry = self.scores(slug)["metrics"].get(name)
+        if entry is None or entry.get("floor") is None:
+            raise MacroError(f"{slug} has no floor of {name}")
+        return metric_tables.floor_text(name, entry)
 
     def fact(self, slug: str, path: str) -> str:
         """One entry of the manifest, by a dotted path (config.train.steps)."""

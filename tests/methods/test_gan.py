@@ -51,7 +51,7 @@ def test_the_best_discriminator_and_what_it_leaves():
 
 
 def test_the_best_discriminator_of_least_squares():
-    """LSGAN, Eq. 4: D* = (b p + a q) / (p + q)."""
+    """LSGAN, Eq. 5: D* = (b p + a q) / (p + q)."""
     table, _ = best_discriminator(build(loss="least_squares", a=-1.0, b=1.0, c=0.0))
     assert torch.allclose(table, (P - Q) / (P + Q), atol=1e-4)
 
