@@ -111,3 +111,56 @@ def test_rungs_are_those_of_the_file(tmp_path):
     row = site.audited("audit")["ladders"]["blur"]["metrics"]["kid"][-1]
     shown = with_interval(*(1000 * v for v in (row["value"], *row["interval"])))[0]
     assert site.rung("audit", "blur", "3", "kid").startswith(shown)
+
+
+def swept(tmp_path: Path) -> published_runs.Site:
+    """A site with a sweep: two trainings of one method, one of another."""
+    site = publish(tmp_path, {"precision": ROW})
+    entry = {"better": "higher", "sees": "coherence"}
+    rows = [
+        {
+            "slug": f"{group.lower()}-{seed}",
+            "group": group,
+            "series": f"seed {seed}",
+            "metrics": {"precision": {**entry, "value": v, "interval": [v - 0.0196, v + 0.0196]}},
+        }
+        for group, seed, v in (("A", 0, 0.5), ("A", 1, 0.54), ("B", 0, 0.9), ("B", 1, 0.9))
+    ]
+    found = {
+        "rows": rows,
+        "floor": {"precision": {**entry, "value": 0.84, "interval": [0.82, 0.86]}},
+        "features": {"name": "lenet"},
+        "protocol": {"n": 100, "seed": 0},
+    }
+    (tmp_path / "assets/experiments/run/sweep.json").write_text(json.dumps(found))
+    return site
+
+
+def test_trainings_stand_side_by_side_above_real_images(tmp_path):
+    lines = swept(tmp_path).trainings("run", "precision").splitlines()
+    assert lines[0] == f"| training | {heading('precision')} |"
+    assert lines[3].startswith("| A, seed 1 | 0.54")
+    assert lines[6].startswith("| real training images | 0.84")
+
+
+def test_the_spread_of_trainings_is_set_against_one_trainings_interval(tmp_path):
+    """0.5 and 0.54 have a deviation of 0.0283; an interval of ± 0.0196 is a deviation of 0.01."""
+    lines = swept(tmp_path).spread("run", "precision").splitlines()
+    assert lines[2] == "| A | 0.52 ± 0.028 <small>2.8×</small> |"
+    assert lines[3] == "| B | 0.9 ± 0 <small>0.0×</small> |"
+
+
+def test_one_training_of_several_inline(tmp_path):
+    site = swept(tmp_path)
+    assert site.trained("run", "a-1", "precision").startswith("0.54")
+    for asked in (("run", "c-0", "precision"), ("run", "a-0", "recall")):
+        with pytest.raises(published_runs.MacroError, match=r"run has no .* of"):
+            site.trained(*asked)
+
+
+def test_floors_are_those_of_the_file(tmp_path):
+    site = publish(tmp_path, {"precision": ROW, "recall": {**ROW, "floor": None}})
+    assert site.floor("run", "precision") == "0.750"
+    for name in ("recall", "coverage"):
+        with pytest.raises(published_runs.MacroError, match=f"run has no floor of {name}"):
+            site.floor("run", name)
