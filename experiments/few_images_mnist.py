@@ -6,7 +6,7 @@ from imggen.methods.diffaugment import Config, DiffAugment
 from imggen.sweep import Sweep, Variant
 from imggen.training.config import TrainConfig
 
-STEPS, SHOWN = 10_000, ("frechet_distance", "precision", "coverage", "near_copies")
+STEPS, SHOWN = 6_000, ("frechet_distance", "precision", "coverage", "near_copies")
 TRAIN = TrainConfig(STEPS, 64, precision="bf16", ema_halflife_images=100_000, frames=0)
 PLAIN = Config(policy=(), z_dim=64, width=32, lr_steps=STEPS)
 CHANGED = Config(policy=("translation", "cutout"), z_dim=64, width=32, lr_steps=STEPS)

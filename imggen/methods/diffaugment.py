@@ -13,13 +13,18 @@ L_D = \mathbb{E}_{x} \big[f_D(-D(T(x)))\big] + \mathbb{E}_{z} \big[f_D(D(T(G(z))
 L_G = \mathbb{E}_{z} \big[f_G(-D(T(G(z))))\big]
 $$
 
+with \(f_D(t) = f_G(t) = \log(1 + e^t)\) here, as where the paper takes StyleGAN2.
+
 \(T\) is differentiable, so \(G\) learns through it, and it draws new numbers for each image each
 time. \(D\) never sees an image twice in the same form, and never one unchanged.
 
 ## Departures from the paper
 
-- The base is a small SNGAN without labels ([arXiv:1802.05957](https://arxiv.org/abs/1802.05957))
-  with the hinge loss, as in the paper's BigGAN; its networks are ours.
+- The base is a small GAN with the non-saturating loss and a penalty on slopes at real images
+  ([R1](r1.md), [arXiv:1801.04406](https://arxiv.org/abs/1801.04406)), taken through \(T\) at every
+  `every`-th step in float32: StyleGAN2's losses, which the paper's 100 images were trained with.
+  Its networks are DCGAN's. On a spectrally normalised discriminator, whose slopes are bounded
+  already, the same changes left too little to tell apart, and the generator collapsed.
 - What a shift leaves open and a square cut out is filled with -1, the paper of a digit; the paper
   fills with 0, the middle grey of images in [-1, 1]. Shifts are whole pixels, as there.
 - Colour is changed by brightness and contrast; saturation, which does nothing to grey images, is
@@ -39,8 +44,10 @@ from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Spec
-from imggen.methods.sngan import Discriminator, Generator
+from imggen.methods.dcgan import Generator, initialise
 from imggen.nn.blocks import at_least
+from imggen.nn.convolutions import Critic
+from imggen.nn.penalties import squared_slopes
 from imggen.nn.schedules import learning_rate
 
 Change = Literal["brightness", "contrast", "translation", "cutout"]
@@ -55,11 +62,15 @@ class Config:
 
     policy: tuple[Change, ...] = ("translation", "cutout")
     """Changes made to every image that D sees, in this order; none for the base GAN alone."""
+    gamma: float = 1.0
+    """Weight of the penalty on squared slopes at real images; 0 turns it off."""
+    every: int = 16
+    """Steps between two penalties, each this many times as heavy."""
     z_dim: int = 128
     """Dimension of the latent z, standard normal."""
     width: int = 64
     """Channels of the feature map next to the image."""
-    lr_D: float = 4e-4
+    lr_D: float = 2e-4
     """Adam's learning rate for D."""
     lr_G: float = 2e-4
     """Adam's learning rate for G."""
@@ -67,15 +78,17 @@ class Config:
     """Steps of the whole training: both rates fall to 0 over its second half. None keeps them."""
     beta1: float = 0.0
     """Adam's first momentum."""
-    beta2: float = 0.9
+    beta2: float = 0.99
     """Adam's second momentum."""
-    leak: float = 0.1
+    leak: float = 0.2
     """Negative slope of D's LeakyReLU."""
+    init_std: float = 0.02
+    """Standard deviation of the generator's initial weights (DCGAN)."""
 
     @classmethod
     def tiny(cls) -> Config:
         """The smallest instance, for tests."""
-        return cls(z_dim=4, width=4, lr_D=2e-2, lr_G=4e-3)
+        return cls(gamma=0.1, every=2, z_dim=4, width=4, lr_D=2e-3, lr_G=2e-3)
 
 
 def uniform(x: Tensor, low: float, high: float) -> Tensor:
@@ -140,21 +153,23 @@ class DiffAugment(nn.Module):
     """The base GAN, whose discriminator sees changed images only."""
 
     panels: ClassVar[Panels] = {
-        "hinge loss": ("loss_D", "loss_G"),
-        "D's value": ("D_real", "D_fake"),
+        "loss (nats)": ("loss_D", "loss_G"),
+        "D's belief": ("D_real", "D_fake"),
     }
 
     def __init__(self, config: Config, spec: Spec) -> None:
         """Raises: ValueError for images that are not square or below 8 pixels."""
         super().__init__()
         c = config
-        at_least(1, z_dim=c.z_dim, width=c.width, lr_steps=c.lr_steps)
+        at_least(1, every=c.every, z_dim=c.z_dim, width=c.width, lr_steps=c.lr_steps)
+        at_least(0, gamma=c.gamma, init_std=c.init_std)
         unknown = [name for name in c.policy if name not in CHANGES]
         if unknown:
             raise ValueError(f"policy knows no {unknown[0]}, only {', '.join(CHANGES)}")
         self.config, self.spec = c, Spec(spec.shape)
-        self.G = Generator(c.z_dim, c.width, spec.shape, classes=0)
-        self.D = Discriminator(c.width, c.leak, spec.shape, classes=0)
+        self.G = Generator(c.z_dim, c.width, spec.shape)
+        initialise(self.G, c.init_std)
+        self.D = Critic(c.width, c.leak, spec.shape)
         betas = (c.beta1, c.beta2)
         self.opt_G = Adam(self.G.parameters(), lr=c.lr_G, betas=betas, fused=True)
         self.opt_D = Adam(self.D.parameters(), lr=c.lr_D, betas=betas, fused=True)
@@ -168,23 +183,26 @@ class DiffAugment(nn.Module):
 
     def training_step(self, batch: Batch, step: int, minimize: Minimize) -> dict[str, Tensor]:
         c, x = self.config, batch.x
-        x_fake = self.G(torch.randn(len(x), c.z_dim, device=x.device), None)
+        x_fake = self.G(torch.randn(len(x), c.z_dim, device=x.device))
 
-        seen = self.changed(torch.cat([x, x_fake.detach()]))
-        real, fake = self.D(seen, None).chunk(2)
-        loss_D = F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-        minimize(loss_D, self.opt_D, lr=learning_rate(c.lr_D, step, c.lr_steps))
+        real, fake = self.D(self.changed(torch.cat([x, x_fake.detach()]))).chunk(2)
+        loss_D = F.softplus(-real).mean() + F.softplus(fake).mean()
+        penalty = torch.zeros_like(loss_D)
+        if step % c.every == 0:
+            slope = squared_slopes(lambda images: self.D(self.changed(images)), x).mean()
+            penalty = c.every * c.gamma / 2 * slope
+        minimize(loss_D + penalty, self.opt_D, lr=learning_rate(c.lr_D, step, c.lr_steps))
 
-        loss_G = -self.D(self.changed(x_fake), None).mean()
+        loss_G = F.softplus(-self.D(self.changed(x_fake))).mean()
         minimize(loss_G, self.opt_G, lr=learning_rate(c.lr_G, step, c.lr_steps))
         stats = {"loss_D": loss_D, "loss_G": loss_G}
-        return {**stats, "D_real": real.mean(), "D_fake": fake.mean()}
+        return {**stats, "D_real": real.sigmoid().mean(), "D_fake": fake.sigmoid().mean()}
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
         return torch.randn(n, self.config.z_dim, generator=generator)
 
     def sample(self, z: Tensor, y: Tensor | None = None, sampler: None = None) -> Tensor:
-        return self.G(z, None)
+        return self.G(z)
 
     def published_state(self) -> dict[str, Tensor]:
         return {f"G.{name}": value for name, value in self.G.state_dict().items()}
