@@ -18,7 +18,7 @@ trainings = (
     Experiment("cgan", "CGAN", cgan.CGAN, cgan.Config(**OF), MNIST, BF16),
     Experiment("r1", "R1", r1.R1, r1.Config(**OF), MNIST, BF16),
     Experiment(
-        "sngan", "SNGAN", sngan.SNGAN, sngan.Config(**OF), MNIST, BF16,
+        "sngan", "SNGAN", sngan.SNGAN, sngan.Config(width=32, lr_steps=N), MNIST, BF16,
         sngan.Sampler(),
     ),
 )  # fmt: skip

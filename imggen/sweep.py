@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import Any, cast
 
-import torch
 import tyro
-from torch import Tensor
 
 from imggen.data.datasets import FIRST, DataConfig
-from imggen.data.images import Images, choose
-from imggen.drawing import grids
 from imggen.drawing.charts import Dots, dots
-from imggen.evaluation.catalogue import Entries, entries, heading, known
-from imggen.evaluation.short import short, short_scores
+from imggen.evaluation.catalogue import heading, known
+from imggen.evaluation.side_by_side import SEED, SideBySide, Swept
 from imggen.experiment import Experiment
-from imggen.features.extract import choose_extractor, extract
-from imggen.features.extractors import Description
-from imggen.features.sets import Features
 from imggen.publishing.publish import publish
+from imggen.publishing.status import damages
 from imggen.publishing.study import (
     StudyOptions,
     common_manifest,
@@ -33,16 +26,14 @@ from imggen.publishing.study import (
 )
 from imggen.runs.manifest import git_state
 from imggen.runs.provenance import source_hash
-from imggen.runs.restore import sample_images
 from imggen.runs.settings import as_json, inputs
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
-from imggen.system.files import Json, json_bytes, read_json
+from imggen.system.files import Json, json_bytes, read_json, sha256_json
 from imggen.system.world import read_environment
 from imggen.training.loop import VERSION
 
 FILE = "sweep.json"
-COLUMNS, SAMPLES, SEED = 16, 10_000, 0
 FIGURES = {
     "sweep": (
         "sweep.svg",
@@ -79,28 +70,6 @@ def repeated(experiment: Experiment, seeds: Iterable[int]) -> list[Variant]:
     return variants
 
 
-class Row(TypedDict):
-    """A training in sweep.json."""
-
-    slug: str
-    group: str
-    series: str
-    metrics: Entries
-    weights: str
-    """SHA-256."""
-    wall_seconds: float
-    training_flops: int
-
-
-class Swept(TypedDict):
-    """What sweep.json holds."""
-
-    rows: list[Row]
-    floor: Entries
-    features: Description
-    protocol: dict[str, int]
-
-
 @dataclass(frozen=True)
 class OtherData:
     """Data in place of those of record."""
@@ -117,6 +86,8 @@ class OtherTraining:
 
     steps: int | None = None
     """Steps of each training."""
+    device: str | None = None
+    """cpu, cuda, cuda:1, ...: where all of them are trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,23 +99,27 @@ class Options(StudyOptions):
 
     def changed(self, experiment: Experiment) -> Experiment:
         """The experiment with the other data and the other budget."""
-        data, train = experiment.data, experiment.train
-        if self.data.name is not None:
-            data = replace(data, name=self.data.name)
-        if self.data.root is not None:
-            data = replace(data, root=self.data.root)
-        if self.train.steps is not None:
-            train = replace(train, steps=self.train.steps)
+        data = replace(experiment.data, **_given(self.data))
+        train = replace(experiment.train, **_given(self.train))
         return replace(experiment, data=replace(data, split=at_most(data)), train=train)
 
 
+def _given(other: OtherData | OtherTraining) -> dict[str, Any]:
+    return {name: value for name, value in vars(other).items() if value is not None}
+
+
 def at_most(data: DataConfig) -> str:
-    """The split, cut to what there is: train[:5000] of 1,437 images is train[:1437]."""
+    """The split, cut to what there is, which is said: train[:5000] of 1,437 is train[:1437].
+
+    Raises: UserError for data that can't be read.
+    """
     few = FIRST.fullmatch(data.split)
     if few is None:
         return data.split
-    there = len(data.load(few["whole"]))
-    return f"{few['whole']}[:{min(int(few['n']), there)}]"
+    there, asked = len(data.load(few["whole"])), int(few["n"])
+    if asked > there:
+        print(f"{data.name} has {there} images for training: all in place of {asked}", flush=True)
+    return f"{few['whole']}[:{min(asked, there)}]"
 
 
 @dataclass(frozen=True)
@@ -157,8 +132,15 @@ class Sweep:
     shown: tuple[str, ...] = ("frechet_distance", "precision", "coverage")
     """Metrics of the chart, a panel each."""
 
-    method_path = f"{short_scores.__module__}:{short_scores.__name__}"
+    method_path = f"{SideBySide.__module__}:{SideBySide.__name__}"
     loop = VERSION
+
+    def __post_init__(self) -> None:
+        """Raises: ValueError for trainings that can't be measured on one test split."""
+        of = {(v.experiment.data.name, v.experiment.data.size, v.experiment.data.grey)
+              for v in self.variants}  # fmt: skip
+        if len(of) != 1 or len({variant.slug for variant in self.variants}) < len(self.variants):
+            raise ValueError(f"{self.slug} needs trainings of one dataset, each with its own slug")
 
     def config(self) -> Json:
         """The settings of record of every training, and the code of its method."""
@@ -180,24 +162,42 @@ class Sweep:
         run_command(lambda: self.run(tyro.cli(Options, args=args, description=f"{self.title}.")))
 
     def run(self, options: Options) -> None:
-        """Trains what is not trained yet, one after the other; measures, and publishes if asked."""
+        """Trains what is not trained yet, one after the other; measures, and publishes if asked.
+
+        Raises: UserError for options or data that can't be used, before anything is trained.
+        """
         if read_environment().size > 1:
             raise UserError(f"{self.slug} is many small trainings: start it with one process.")
         if options.from_published:
             self.redraw(options)
             return
-        started, code, run = time.monotonic(), git_state(), run_folder(self, options)
+        code, run = git_state(), run_folder(self, options)
         experiments = [options.changed(variant.experiment) for variant in self.variants]
+        if options.publish:
+            self.refuse_few(experiments)
         for number, experiment in enumerate(experiments, start=1):
             print(f"training {number} of {len(experiments)}: {experiment.slug}", flush=True)
             asked = replace(experiment.of_record(), run_dir=run / experiment.slug, publish=False)
             experiment.run(asked)
         if not options.publish:
             return
-        measured = Measured(experiments[0].data)
+        self.publish(options, experiments, run, code)
+
+    def refuse_few(self, experiments: Iterable[Experiment]) -> None:
+        """Raises: UserError for too few images to train on or to score against."""
+        for data in {experiment.data: None for experiment in experiments}:
+            some = next(e for e in experiments if e.data == data)
+            some.held_out(some.of_record(), data.load())
+
+    def publish(
+        self, options: Options, experiments: list[Experiment], run: Path, code: Json
+    ) -> None:
+        """Measures the finished trainings of a run and publishes them together."""
+        started, measured = time.monotonic(), SideBySide(experiments[0].data)
         for variant, experiment in zip(self.variants, experiments, strict=True):
             print(f"measuring {variant.slug}", flush=True)
-            measured.add(variant, run / variant.slug, experiment.data.load())
+            at, images = run / variant.slug, experiment.data.load()
+            measured.add(variant.group, variant.series, at, images)
         config = self.settings(experiments)
         manifest = common_manifest(self, config, measured.test, SEED) | {
             "device": measured.device,
@@ -214,79 +214,27 @@ class Sweep:
         """The numbers, and the chart that is drawn from them alone."""
         panels: dict[str, Dots] = {}
         for name in self.shown:
-            found = {(r["group"], r["series"]): known(r["metrics"][name]) for r in swept["rows"]}
+            rows = [row for row in swept["rows"] if row["metrics"][name]["value"] is not None]
+            found = {(row["group"], row["series"]): known(row["metrics"][name]) for row in rows}
             floor = swept["floor"].get(name)
-            panels[heading(name)] = Dots(found, None if floor is None else floor["value"])
+            if found:
+                panels[heading(name)] = Dots(found, None if floor is None else floor["value"])
         return {FILE: json_bytes(swept), FIGURES["sweep"][0]: dots(panels)}
 
     def redraw(self, options: Options) -> None:
-        """Draws the chart again; the weights are not published, so samples and numbers stay."""
-        folder = published_folder(self, options, self.settings(v.experiment for v in self.variants))
-        manifest = read_json(folder / "manifest.json")
-        kept = FIGURES["rows"][0]
-        files = {
-            kept: (folder / kept).read_bytes(),
-            **self.numbers(cast("Swept", read_json(folder / FILE))),
-        }
-        publish(folder, files, None, manifest)
+        """Draws the chart again; the weights are not published, so samples and numbers stay.
+
+        Raises: UserError for other data or trainings, or files that are not those published.
+        """
+        if (options.data, options.train) != (OtherData(), OtherTraining()):
+            raise UserError("--from-published trains nothing: leave --data and --train alone.")
+        folder = published_folder(self, options, self.config())
+        manifest, kept = read_json(folder / "manifest.json"), FIGURES["rows"][0]
+        gone = [text for text in damages(folder, manifest) if text.startswith((FILE, kept))]
+        if gone:
+            raise UserError(f"{folder}: {gone[0]}, and only trainings make it: bring it back.")
+        config = manifest["config"] | {"chart": self.config()["chart"]}
+        manifest |= {"config": config, "config_hash": sha256_json(inputs(config))}
+        numbers = self.numbers(cast("Swept", read_json(folder / FILE)))
+        publish(folder, {kept: (folder / kept).read_bytes(), **numbers}, None, manifest)
         print(f"published again in {folder}")
-
-
-class Measured:
-    """The trainings of a sweep, measured one by one against the same test images."""
-
-    def __init__(self, data: DataConfig) -> None:
-        self.test = data.load("test")
-        self.extractor = choose_extractor("auto", self.test)
-        self.real = self.features(self.test, "real", SAMPLES)
-        train = self.features(data.load("train"), "training", sys.maxsize)
-        self.floor = train.subset(
-            choose(train.hashes, len(self.real), SEED, among_sorted=True).numpy()
-        )
-        self.seen = {"train": train}
-        self.rows: list[Row] = []
-        self.first: list[Tensor] = []
-        self.seconds, self.device = 0.0, ""
-
-    def features(self, images: Images, role: str, most: int) -> Features:
-        """Features of at most so many images."""
-        return extract(self.extractor, images, most, SEED, role)
-
-    def training(self, images: Images) -> Features:
-        """Features of all images that a generator saw, taken once."""
-        if images.split not in self.seen:
-            self.seen[images.split] = self.features(images, "training", sys.maxsize)
-        return self.seen[images.split]
-
-    def add(self, variant: Variant, run: Path, images: Images) -> None:
-        """Measures a finished training: its generator, and the images that it saw."""
-        manifest = read_json(run / "manifest.json")
-        made = sample_images(run, len(self.real), SEED)
-        fake, seen = self.features(made, "generated", SAMPLES), self.training(images)
-        self.first.append(made.pixels[:COLUMNS])
-        self.seconds, self.device = self.seconds + manifest["wall_seconds"], manifest["device"]
-        self.rows.append(
-            {
-                "slug": variant.slug,
-                "group": variant.group,
-                "series": variant.series,
-                "metrics": short_scores(self.real, fake, seen),
-                "weights": manifest["files"]["weights.safetensors"],
-                "wall_seconds": manifest["wall_seconds"],
-                "training_flops": manifest["training_flops"],
-            }
-        )
-
-    def swept(self) -> Swept:
-        """All rows, and what as many training images score in place of generated ones."""
-        return {
-            "rows": self.rows,
-            "floor": entries(short(self.real, self.floor)),
-            "features": self.extractor.describe(),
-            "protocol": {"n": len(self.real), "seed": SEED},
-        }
-
-    def picture(self) -> bytes:
-        """PNG: a row of samples for each training."""
-        pixels = torch.cat(self.first)
-        return grids.png(grids.image_grid(pixels, COLUMNS, grids.scale_for(pixels.shape[2])))

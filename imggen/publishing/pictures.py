@@ -26,6 +26,8 @@ SAMPLES, COLUMNS = 128, 16
 WALK_POINTS, WALK_STEPS, WALK_ROWS, WALK_COLUMNS = 4, 11, 3, 8
 GIF_FRAMES = 30
 FRAME_ROWS, FRAME_COLUMNS = 4, 8
+COLOUR_CELLS, COLOUR_COLUMNS = 20, 10
+"""Of moving pictures in colour, whose frames are large: half as many as well."""
 MANIFOLD = 20
 CODE_ROWS, CODE_STEPS = 5, 10
 MOST_ROWS = 20
@@ -65,14 +67,28 @@ def by_class(trained: Trained, rows: int, columns: int) -> tuple[int, Tensor | N
     return classes * columns, torch.arange(classes).repeat_interleave(columns)
 
 
+def in_turn(trained: Trained, n: int) -> Tensor | None:
+    """Conditions of `n` images: one class after the other, where there are classes."""
+    classes = trained.method.spec.classes
+    return torch.arange(n) % classes if classes else conditions(trained, n, SEED)
+
+
+def in_colour(method: Method) -> bool:
+    """Whether images have more than one channel."""
+    return method.spec.shape[0] > 1
+
+
 def draw_frame(run: RunDir, trained: Callable[[Method], Trained]) -> Callable[[Method, int], None]:
     """A function that keeps a picture of the same latents at a training step."""
 
     def keep(method: Method, step: int) -> None:
-        shown = trained(method)
+        shown, columns = trained(method), FRAME_COLUMNS
         n, y = by_class(shown, FRAME_ROWS, FRAME_COLUMNS)
+        if in_colour(method):
+            n, columns = COLOUR_CELLS, COLOUR_COLUMNS
+            y = in_turn(shown, n)
         pixels = draw(shown, fixed_latents(method, n, "frames"), y)
-        grid = grids.image_grid(pixels, FRAME_COLUMNS, grids.scale_for(pixels.shape[2]))
+        grid = grids.image_grid(pixels, columns, grids.scale_for(pixels.shape[2]))
         write_bytes(run.frames / f"step-{step:08d}.png", grids.png(grid))
 
     return keep
@@ -93,8 +109,8 @@ def interpolation_gif(shown: Shown) -> bytes:
     """
     trained, classes = shown.trained, shown.trained.method.spec.classes
     columns = classes if 0 < classes <= MOST_ROWS else WALK_COLUMNS
-    cells = WALK_ROWS * columns
-    y = torch.arange(cells) % classes if classes else conditions(trained, cells, SEED)
+    cells = columns * (1 if in_colour(trained.method) else WALK_ROWS)
+    y = in_turn(trained, cells)
     points = fixed_latents(trained.method, WALK_POINTS * cells, "walk")
     frames = []
     for z in walk(points.unflatten(0, (WALK_POINTS, cells)), WALK_STEPS):
@@ -107,7 +123,8 @@ def training_gif(shown: Shown) -> bytes:
     """The frames of a run, one after the other."""
     # Evenly spaced over the frames that were kept, the last one always among them.
     paths = _frames(shown)
-    paths = paths[:: -math.ceil(len(paths) / GIF_FRAMES)][::-1]
+    most = GIF_FRAMES // 2 if in_colour(shown.trained.method) else GIF_FRAMES
+    paths = paths[:: -math.ceil(len(paths) / most)][::-1]
     frames = [torch.from_numpy(iio.imread(path)) for path in paths]
     frames = [f if f.ndim == 3 else f[..., None].expand(-1, -1, 3) for f in frames]
     return grids.gif([frame.numpy() for frame in frames], seconds=5.0, hold_last=2.5)

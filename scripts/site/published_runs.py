@@ -21,6 +21,7 @@ import sweep_tables
 from metric_tables import value_text
 
 from imggen import sweep
+from imggen.evaluation import side_by_side
 from imggen.evaluation.catalogue import LEGEND, METRICS
 from imggen.publishing import pictures
 from imggen.publishing.status import status
@@ -274,9 +275,9 @@ class Site:
         """How far trainings of one method differ."""
         return sweep_tables.spread(self.swept(slug), names)
 
-    def swept(self, slug: str) -> sweep.Swept:
+    def swept(self, slug: str) -> side_by_side.Swept:
         """sweep.json of a published sweep."""
-        return cast("sweep.Swept", self.load(slug, sweep.FILE))
+        return cast("side_by_side.Swept", self.load(slug, sweep.FILE))
 
     def trained(self, slug: str, training: str, name: str) -> str:
         """One metric of one of several trainings."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from metric_tables import value_text
 
 from imggen.evaluation.catalogue import LEGEND, heading, known
-from imggen.sweep import Row, Swept
+from imggen.evaluation.side_by_side import Row, Swept
 
 
 def row_of(swept: Swept, slug: str) -> Row | None:
