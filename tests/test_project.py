@@ -32,8 +32,8 @@ ROOMS: dict[str, set[str]] = {
     "studies": {"data", "drawing", "evaluation", "features", "metrics", "publishing", "runs",
                 "system"},
     "experiment": {"data", "evaluation", "methods", "publishing", "runs", "system", "training"},
-    "sweep": {"data", "drawing", "evaluation", "experiment", "features", "publishing", "runs",
-              "system", "training"},
+    "sweep": {"data", "drawing", "evaluation", "experiment", "publishing", "runs", "system",
+              "training"},
     "cli": {"data", "drawing", "evaluation", "features", "publishing", "runs", "system"},
     "__main__": {"cli"},
 }  # fmt: skip

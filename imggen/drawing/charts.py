@@ -89,12 +89,16 @@ def curves(
         return svg(figure, buffer)
 
 
+Ends = tuple[float, float, float]
+"""A value and both ends of its interval."""
+
+
 @dataclass(frozen=True)
 class Dots:
     """One panel of `dots`."""
 
-    found: Mapping[tuple[str, str], tuple[float, float, float]]
-    """By row and series: a value and both ends of its interval."""
+    found: Mapping[tuple[str, str], Ends]
+    """By row and series."""
     floor: float | None = None
     """Where a line is drawn."""
 
@@ -111,10 +115,10 @@ def dots(panels: Mapping[str, Dots]) -> bytes:
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for axis, (label, panel) in zip(axes, panels.items(), strict=True):
             for (group, one), (value, low, top) in panel.found.items():
-                number = series.index(one)
+                number, colour = series.index(one), COLOURS[series.index(one) % len(COLOURS)]
                 at = groups.index(group) + (number - (len(series) - 1) / 2) / (len(series) + 1)
-                axis.plot([low, top], [at, at], color=COLOURS[number], linewidth=1.6)
-                axis.plot(value, at, "o", color=COLOURS[number], markersize=5, label=one)
+                axis.plot([low, top], [at, at], color=colour, linewidth=1.6)
+                axis.plot(value, at, "o", color=colour, markersize=5, label=one)
             if panel.floor is not None:
                 axis.axvline(panel.floor, color=INK, linewidth=1.4)
             axis.set_xlabel(label)
@@ -129,12 +133,8 @@ def dots(panels: Mapping[str, Dots]) -> bytes:
         return svg(figure, buffer)
 
 
-Ends = tuple[float, float, float]
-"""A value and both ends of its interval."""
-
-
 @dataclass(frozen=True)
-class Path:
+class Curve:
     """One panel of `paths`: points in the order of a setting that they share."""
 
     x: str
@@ -146,7 +146,7 @@ class Path:
     """Where real images lie."""
 
 
-def paths(panels: Sequence[Path]) -> bytes:
+def paths(panels: Sequence[Curve]) -> bytes:
     """SVG: points in the plane, joined in their order and named."""
     with drawing(4.6 * len(panels), 3.8) as (figure, buffer):
         axes = figure.subplots(1, len(panels), squeeze=False)[0]

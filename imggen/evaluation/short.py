@@ -17,7 +17,9 @@ SHORT = ("frechet_distance", "precision", "recall", "coverage")
 def short(real: Features, fake: Features) -> Found:
     """Fréchet distance, precision, recall and coverage of generated samples against real ones.
 
-    The values of `evaluation/measure.py` at the same samples.
+    Features (n, d) of each; the values of `evaluation/measure.py` at the same samples.
+
+    Raises: ValueError for too few samples.
     """
     near = neighbours.neighbourhoods(real.values, fake.values, K_MANIFOLD, K_BALLS).estimates()
     found: Found = {"frechet_distance": frechet.estimate(real.values, fake.values), **near}
@@ -25,7 +27,10 @@ def short(real: Features, fake: Features) -> Found:
 
 
 def short_scores(real: Features, fake: Features, train: Features) -> Entries:
-    """The short list, and how many samples lie nearer to a training image than real ones do."""
+    """The short list, and how many samples lie nearer to a training image than real ones do.
+
+    Raises: ValueError for too few samples.
+    """
     near = [memorisation.nearest(x.values, train.values) for x in (fake, real)]
     copies = attempt(lambda: memorisation.near_copies(near[0], near[1]))
     return entries(short(real, fake) | {"near_copies": copies})

@@ -14,7 +14,7 @@ def smoothing(x: Tensor) -> Tensor:
 
 
 class Up(nn.Module):
-    """Twice the height and width, smoothly."""
+    """Twice the height and width, smoothly: (N, C, H, W) -> (N, C, 2H, 2W)."""
 
     def forward(self, x: Tensor) -> Tensor:
         kernel, channels = 4 * smoothing(x), x.shape[1]
@@ -22,7 +22,7 @@ class Up(nn.Module):
 
 
 class Down(nn.Module):
-    """Half the height and width, smoothly."""
+    """Half the height and width, smoothly: (N, C, H, W) -> (N, C, H/2, W/2)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, smoothing(x), stride=2, padding=1, groups=x.shape[1])

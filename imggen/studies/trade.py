@@ -2,13 +2,14 @@
 
 Truncation, guidance, temperature: many generators can be asked, after their training, for more
 typical samples at the price of their variety. A single pair of precision and recall hides that
-choice; the curve shows it (Brock et al. 2019, arXiv:1809.11096, section 3.1 and Figure 16).
+choice; the curve shows it (Brock et al. 2019, arXiv:1809.11096, section 3.1).
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 import torch
@@ -16,18 +17,24 @@ import tyro
 
 from imggen.data.datasets import DataConfig
 from imggen.drawing import grids
-from imggen.drawing.charts import Path, paths
+from imggen.drawing.charts import Curve, paths
 from imggen.evaluation.catalogue import Entries, entries, heading, known
 from imggen.evaluation.short import short
 from imggen.features.extract import choose_extractor, extract
 from imggen.publishing.publish import publish
-from imggen.publishing.study import StudyOptions, common_manifest, published_weights, target_folder
+from imggen.publishing.study import (
+    StudyOptions,
+    common_manifest,
+    published_folder,
+    published_weights,
+    target_folder,
+)
 from imggen.runs.manifest import git_state
+from imggen.runs.places import find
 from imggen.runs.restore import sample_images
-from imggen.runs.settings import as_json
 from imggen.system.command import run_command
 from imggen.system.device import device_name
-from imggen.system.files import Json, json_bytes
+from imggen.system.files import Json, json_bytes, read_json
 
 if TYPE_CHECKING:
     from imggen.data.images import Images
@@ -61,16 +68,26 @@ class Traded(TypedDict):
     option: str
     settings: list[Setting]
     floor: Entries
+    protocol: dict[str, int]
+
+
+def data_of(generator: str, root: Path | None = None) -> DataConfig:
+    """What a published generator was trained on. Raises: UserError when it is not published."""
+    manifest = read_json(find(generator) / "manifest.json")
+    return DataConfig(**{**manifest["config"]["data"], "root": root})
 
 
 def trade(
-    generator: str, option: str, values: tuple[str, ...], data: DataConfig
+    generator: str, option: str, values: tuple[str, ...], root: Path | None = None
 ) -> tuple[Traded, dict[str, Images]]:
     """Scores of a published generator at each value of an option of its sampler, and the samples.
+
+    Against the test images of the data that it was trained on, which lie at `root`.
 
     Raises: UserError for a name that is not published, an option that its sampler lacks, or a
     senseless value.
     """
+    data = data_of(generator, root)
     train, test = (data.load(split) for split in ("train", "test"))
     n = min(SAMPLES, len(test), len(train))
     extractor = choose_extractor("auto", test)
@@ -81,13 +98,21 @@ def trade(
         drawn[value] = sample_images(generator, n, SEED, sampler=(f"{option}={value}",))
         fake = extract(extractor, drawn[value], n, SEED, "generated")
         settings.append({"value": value, "metrics": entries(short(real, fake))})
+        print(told(settings[-1]), flush=True)
     found: Traded = {
         "generator": generator,
         "option": option,
         "settings": settings,
         "floor": entries(short(real, floor)),
+        "protocol": {"n": n, "seed": SEED},
     }
     return found, drawn
+
+
+def told(setting: Setting) -> str:
+    """The numbers of a setting in one line."""
+    values = ((name, known(entry)[0]) for name, entry in setting["metrics"].items())
+    return "  " + "  ".join(f"{name} {value:.3f}" for name, value in values)
 
 
 def chart(found: Traded) -> bytes:
@@ -101,15 +126,23 @@ def chart(found: Traded) -> bytes:
             for row in found["settings"]
         }  # fmt: skip
         floor = (known(found["floor"][name])[0] for name in (variety, "precision"))
-        panels.append(Path(heading(variety), heading("precision"), points, tuple(floor)))
+        panels.append(Curve(heading(variety), heading("precision"), points, tuple(floor)))
     return paths(panels)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where data lie."""
+
+    root: Path | None = None
+    """Folder that holds the files; default $IMGGEN_DATA, else a cache folder of the user."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(StudyOptions):
     """What the script can be asked."""
 
-    data: DataConfig
+    data: Place = Place()
 
 
 @dataclass(frozen=True)
@@ -123,7 +156,6 @@ class Trade:
     """A field of the method's `Sampler`."""
     values: tuple[str, ...]
     """As `imggen sample --sampler OPTION=VALUE` takes them."""
-    data: DataConfig = field(default_factory=lambda: DataConfig(name="mnist"))
 
     method_path = f"{trade.__module__}:trade"
     loop = None
@@ -132,20 +164,21 @@ class Trade:
         """The settings of record; the weights are among them: others make it stale."""
         weights = published_weights([self.generator])
         asked = {"weights": weights, "option": self.option, "values": list(self.values)}
-        return {"method": asked, "data": as_json(self.data)}
+        return {"method": asked}
 
     def main(self) -> None:
         """Reads the command line, draws and scores, publishes, and exits: 0 done, 2 bad input."""
-        default = Options(data=self.data)
-        run_command(lambda: self.run(tyro.cli(Options, default=default, description=self.title)))
+        run_command(lambda: self.run(tyro.cli(Options, description=f"{self.title}.")))
 
     def run(self, options: Options) -> None:
         """Draws, scores and publishes; `--from-published` does the same: nothing is trained."""
-        started, code = time.monotonic(), git_state()
-        found, drawn = trade(self.generator, self.option, self.values, options.data)
+        started, code, config = time.monotonic(), git_state(), self.config()
+        if options.from_published:
+            published_folder(self, options, config)
+        found, drawn = trade(self.generator, self.option, self.values, options.data.root)
         if not options.publish:
             return
-        config, test = {**self.config(), "data": as_json(options.data)}, options.data.load("test")
+        test = data_of(self.generator, options.data.root).load("test")
         manifest = common_manifest(self, config, test, SEED) | {
             "features": choose_extractor("auto", test).describe(),
             "device": device_name(torch.device("cpu")),

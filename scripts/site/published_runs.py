@@ -273,7 +273,10 @@ class Site:
 
     def spread(self, slug: str, *names: str) -> str:
         """How far trainings of one method differ."""
-        return sweep_tables.spread(self.swept(slug), names)
+        try:
+            return sweep_tables.spread(self.swept(slug), names)
+        except ValueError as error:
+            raise MacroError(f"{slug}: {error}") from error
 
     def swept(self, slug: str) -> side_by_side.Swept:
         """sweep.json of a published sweep."""

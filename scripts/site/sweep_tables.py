@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import statistics
 from collections.abc import Sequence
 
 from metric_tables import value_text
@@ -28,26 +28,33 @@ def trainings(swept: Swept, shown: Sequence[str]) -> str:
 
 
 def spread(swept: Swept, shown: Sequence[str]) -> str:
-    """Markdown: by group, the mean and standard deviation of its trainings."""
+    """Markdown: by group, the mean and standard deviation of its trainings.
+
+    Raises: ValueError for a group of one training.
+    """
     lines = [f"| method | {' | '.join(map(heading, shown))} |", "|---" * (len(shown) + 1) + "|"]
     groups = list(dict.fromkeys(row["group"] for row in swept["rows"]))
     for group in groups:
         rows = [row for row in swept["rows"] if row["group"] == group]
         cells = (_between([known(row["metrics"][name]) for row in rows]) for name in shown)
         lines.append(f"| {group} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", note(swept), ""])
+    each = len(swept["rows"]) // len(groups)
+    of = f"Mean ± standard deviation of {each} trainings; in brackets half the interval of one. "
+    return "\n".join([*lines, "", note(swept, of), ""])
 
 
 def _between(found: Sequence[tuple[float, float, float]]) -> str:
-    """Mean ± standard deviation of trainings, and that over one training's standard error."""
+    """Mean ± standard deviation of trainings, and half the width of one training's interval."""
     values = [value for value, _, _ in found]
-    mean = sum(values) / len(values)
-    deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
-    own = sum(high - low for _, low, high in found) / len(found) / (2 * 1.96)
-    return f"{mean:.3g} ± {deviation:.2g} <small>{deviation / own:.1f}×</small>"
+    own = sum(high - low for _, low, high in found) / len(found) / 2
+    return (
+        f"{statistics.mean(values):.3g} ± {statistics.stdev(values):.2g} "
+        f'<span class="interval">(± {own:.2g})</span>'
+    )
 
 
-def note(swept: Swept) -> str:
+def note(swept: Swept, first: str = "") -> str:
     """What the numbers were taken of."""
     n, name = swept["protocol"]["n"], swept["features"]["name"]
-    return f"<small markdown>{n:,} samples against test images; features: {name}. {LEGEND}.</small>"
+    about = f"{n:,} samples against as many test images; features: {name}. {LEGEND}."
+    return f"<small markdown>{first}{about}</small>"

@@ -244,9 +244,9 @@ def write_archive(path: Path, members: dict[str, bytes]) -> None:
             archive.addfile(about, io.BytesIO(content))
 
 
-def jpeg(value: int) -> bytes:
+def jpeg(value: int, side: int = 32) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (32, 32), (value, 0, 0)).save(buffer, "JPEG")
+    Image.new("RGB", (side, side), (value, 0, 0)).save(buffer, "JPEG")
     return buffer.getvalue()
 
 
@@ -276,5 +276,25 @@ def test_a_damaged_or_other_archive_is_refused(tmp_path):
         with pytest.raises(UserError, match="truncated or corrupt"):
             datasets.load("cifar10_jpeg", "test", tmp_path)
     write_archive(path, {"test/frog/0000.jpg": b"no image"})
-    with pytest.raises(UserError, match=r"0000\.jpg"):
+    with pytest.raises(UserError, match=r"0000\.jpg can't be read as an image"):
         datasets.load("cifar10_jpeg", "test", tmp_path)
+    write_archive(path, {"test/frog/0000.jpg": jpeg(1, side=31)})
+    with pytest.raises(UserError, match="is not 32x32 pixels"):
+        datasets.load("cifar10_jpeg", "test", tmp_path)
+    write_archive(path, {"test/frog/0000.jpg": b"x" * 1_000_001})
+    with pytest.raises(UserError, match="too large, or there twice"):
+        datasets.load("cifar10_jpeg", "test", tmp_path)
+
+
+def test_names_that_lead_elsewhere_are_no_part_of_the_archive(tmp_path):
+    odd = (
+        "test/../0.jpg",
+        "test//0.jpg",
+        "/test/frog/1.jpg",
+        "test/a/b/0.jpg",
+        "x/test/frog/0.jpg",
+    )
+    members = dict.fromkeys(odd, jpeg(1)) | {"./test/frog/0.jpg": jpeg(7)}
+    write_archive(tmp_path / "cifar10-jpeg-q75.tar.xz", members)
+    found = datasets.load("cifar10_jpeg", "test", tmp_path)
+    assert found.classes == ("frog",) and len(found) == 1

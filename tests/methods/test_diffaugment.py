@@ -72,9 +72,11 @@ def test_the_discriminator_never_sees_an_image_as_it_is():
     method.D.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
     x = images(32)
     method.training_step(Batch(x), 0, lambda loss, optimizer, lr=None: None)
-    assert [len(part) for part in seen] == [64, 32], "real and generated, then generated"
-    assert not any(torch.equal(a, b) for a, b in zip(seen[0][:32], x, strict=True))
-    assert not torch.equal(seen[0][32:], seen[1]), "changed anew for the generator's step"
+    assert [len(part) for part in seen] == [64, 32, 32], "both, real for the penalty, generated"
+    for part in (seen[0][:32], seen[1]):
+        assert not any(torch.equal(a, b) for a, b in zip(part, x, strict=True))
+    assert not torch.equal(seen[0][:32], seen[1]), "changed anew for the penalty"
+    assert not torch.equal(seen[0][32:], seen[2]), "changed anew for the generator's step"
 
 
 def test_without_a_policy_nothing_is_changed():

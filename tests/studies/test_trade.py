@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imggen.data.datasets import DataConfig
+from imggen.studies import trade as study
 from imggen.studies.trade import FILE, Traded, chart, trade
 from imggen.system.errors import UserError
 
@@ -50,11 +50,33 @@ def test_the_chart_is_the_same_for_the_same_numbers(found):
         ("nobody", "truncation", "nobody"),
     ],
 )
-def test_what_can_not_be_asked_is_refused(generator, option, says):
+def test_what_can_not_be_asked_is_refused(generator, option, says, mnist_root):
     with pytest.raises(UserError, match=says):
-        trade(generator, option, ("0.5",), DataConfig(name="digits"))
+        trade(generator, option, ("0.5",), mnist_root)
 
 
-def test_a_senseless_bound_is_refused():
+def test_a_senseless_bound_is_refused(mnist_root):
     with pytest.raises(UserError, match=r"truncation is -1\.0"):
-        trade("sngan-mnist", "truncation", ("-1.0",), DataConfig(name="digits"))
+        trade("sngan-mnist", "truncation", ("-1.0",), mnist_root)
+
+
+def test_the_script_draws_scores_and_publishes(mnist_root, monkeypatch, tmp_path, capsys):
+    """The real thing, with fewer samples."""
+    monkeypatch.setattr(study, "SAMPLES", 300)
+    asked = study.Options(docs_dir=tmp_path, data=study.Place(mnist_root))
+    study.Trade("curve", "A curve", "sngan-mnist", "truncation", ("0.5", "None")).run(asked)
+    folder = tmp_path / "assets" / "experiments" / "curve"
+    found = json.loads((folder / FILE).read_text())
+    narrow, wide = (row["metrics"] for row in found["settings"])
+    assert found["protocol"] == {"n": 300, "seed": 0}
+    assert narrow["precision"]["value"] > wide["precision"]["value"]
+    assert narrow["recall"]["value"] < wide["recall"]["value"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert set(manifest["files"]) == {FILE, "trade.svg", "asked.png"}
+    assert capsys.readouterr().out.count("precision") == 2
+
+
+def test_from_published_needs_something_published(tmp_path):
+    asked = study.Options(docs_dir=tmp_path, from_published=True)
+    with pytest.raises(UserError, match="is not published"):
+        study.Trade("curve", "A curve", "sngan-mnist", "truncation", ("0.5",)).run(asked)
