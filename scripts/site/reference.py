@@ -13,8 +13,8 @@ import method_pages
 import imggen
 
 ROOMS = (
-    *("cli", "experiment", "studies", "evaluation", "training", "publishing", "features", "runs"),
-    *("data", "methods", "metrics", "drawing", "nn", "system"),
+    *("cli", "sweep", "experiment", "studies", "evaluation", "training", "publishing", "features"),
+    *("runs", "data", "methods", "metrics", "drawing", "nn", "system"),
 )
 """From the highest room to the lowest, as they are told in docs/contributing.md."""
 
