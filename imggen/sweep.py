@@ -129,7 +129,7 @@ class Sweep:
     slug: str
     title: str
     variants: tuple[Variant, ...]
-    shown: tuple[str, ...] = ("frechet_distance", "precision", "coverage")
+    shown: tuple[str, ...] = ("frechet_distance", "precision", "recall", "coverage")
     """Metrics of the chart, a panel each."""
 
     method_path = f"{SideBySide.__module__}:{SideBySide.__name__}"

@@ -13,6 +13,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     Values = npt.NDArray[np.float64]
@@ -110,27 +111,36 @@ def dots(panels: Mapping[str, Dots]) -> bytes:
     """
     keys = next(iter(panels.values())).found
     groups, series = (list(dict.fromkeys(key[part] for key in keys)) for part in (0, 1))
-    high = 0.26 * len(groups) * (len(series) + 1)
-    with drawing(1.6 + 2.6 * len(panels), high + 1.2) as (figure, buffer):
-        axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-        for axis, (label, panel) in zip(axes, panels.items(), strict=True):
-            for (group, one), (value, low, top) in panel.found.items():
-                number, colour = series.index(one), COLOURS[series.index(one) % len(COLOURS)]
-                at = groups.index(group) + (number - (len(series) - 1) / 2) / (len(series) + 1)
-                axis.plot([low, top], [at, at], color=colour, linewidth=1.6)
-                axis.plot(value, at, "o", color=colour, markersize=5, label=one)
-            if panel.floor is not None:
-                axis.axvline(panel.floor, color=INK, linewidth=1.4)
+    high = 0.7 + 0.17 * len(groups) * (len(series) + 1)
+    columns = min(2, len(panels))  # more would be too small on a phone
+    lines = math.ceil(len(panels) / columns)
+    with drawing(1.4 + 2.6 * columns, high * lines + 0.3) as (figure, buffer):
+        axes = figure.subplots(lines, columns, squeeze=False, sharey=True).flat
+        for axis, (label, panel) in zip(axes, panels.items(), strict=False):
+            _panel(axis, panel, groups, series)
             axis.set_xlabel(label)
-            axis.locator_params(axis="x", nbins=4)
-            axis.grid(axis="x", color=INK, alpha=0.2, linewidth=0.6)
         axes[0].set_yticks(range(len(groups)), groups)
         axes[0].invert_yaxis()
         handles, names = axes[0].get_legend_handles_labels()
         once = dict(zip(names, handles, strict=True))
-        figure.legend(once.values(), once, loc="outside upper center", ncols=len(once),
-                      frameon=False, labelcolor=INK)  # fmt: skip
+        for axis in axes[len(panels) :]:
+            axis.set_axis_off()
+        figure.legend(once.values(), once, loc="outside upper center",
+                      ncols=3, frameon=False, labelcolor=INK)  # fmt: skip
         return svg(figure, buffer)
+
+
+def _panel(axis: Axes, panel: Dots, groups: Sequence[str], series: Sequence[str]) -> None:
+    """Draws one panel of `dots`: a height for each group, moved a little for each series."""
+    for (group, one), (value, low, high) in panel.found.items():
+        number, colour = series.index(one), COLOURS[series.index(one) % len(COLOURS)]
+        at = groups.index(group) + (number - (len(series) - 1) / 2) / (len(series) + 1)
+        axis.plot([low, high], [at, at], color=colour, linewidth=1.6)
+        axis.plot(value, at, "o", color=colour, markersize=5, label=one)
+    if panel.floor is not None:
+        axis.axvline(panel.floor, color=INK, linewidth=1.4)
+    axis.locator_params(axis="x", nbins=4)
+    axis.grid(axis="x", color=INK, alpha=0.2, linewidth=0.6)
 
 
 @dataclass(frozen=True)

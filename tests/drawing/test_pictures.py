@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 
 import imageio.v3 as iio
 import numpy as np
@@ -72,3 +73,32 @@ def test_curves_are_svg_without_background_and_the_same_every_time():
     text = svg.decode()
     assert text.count("<svg") == 1 and "Date" not in text
     assert 'fill="#ffffff"' not in text and "fill: #ffffff" not in text
+
+
+def texts(svg: bytes) -> list[str]:
+    """Comments in an SVG: matplotlib writes each text there before its outlines."""
+    return re.findall(r"<!-- (.+?) -->", svg.decode())
+
+
+def test_dots_have_a_row_for_each_group_and_a_name_for_each_series():
+    found = {(g, s): (1.0, 0.5, 2.0) for g in ("one", "two") for s in "abcdefg"}
+    panels = {name: charts.Dots(found, floor=0.1) for name in ("first", "second", "third")}
+    svg = charts.dots(panels)
+    assert svg == charts.dots(panels)
+    assert {"one", "two", *"abcdefg", "first", "second", "third"} <= set(texts(svg))
+    other = {**panels, "third": charts.Dots({**found, ("one", "a"): (3.0, 2.0, 4.0)}, floor=0.1)}
+    assert charts.dots(other) != svg
+
+
+def test_a_panel_may_lack_a_dot():
+    whole = charts.Dots({("g", "a"): (1.0, 0.0, 2.0), ("g", "b"): (1.0, 0.0, 2.0)})
+    charts.dots({"x": whole, "y": charts.Dots({("g", "b"): (1.0, 0.0, 2.0)})})
+
+
+def test_points_of_a_curve_are_named():
+    points = {name: ((x, x - 0.1, x + 0.1), (1 - x, 0.9 - x, 1 - x)) for name, x in
+              (("low", 0.2), ("high", 0.8))}  # fmt: skip
+    curve = charts.Curve("right", "up", points, cross=(0.5, 0.5))
+    svg = charts.paths([curve])
+    assert svg == charts.paths([curve])
+    assert {"low", "high", "right", "up"} <= set(texts(svg))
