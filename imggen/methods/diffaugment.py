@@ -21,7 +21,7 @@ time. \(D\) never sees an image twice in the same form, and never one unchanged.
 ## Departures from the paper
 
 - The base is a small GAN with the non-saturating loss and a penalty on slopes at real images
-  ([R1](r1.md), [arXiv:1801.04406](https://arxiv.org/abs/1801.04406)), taken through \(T\) at every
+  (R1, [arXiv:1801.04406](https://arxiv.org/abs/1801.04406)), taken through \(T\) at every
   `every`-th step in float32: StyleGAN2's losses, which the paper's 100 images were trained with.
   Its networks are DCGAN's. On a spectrally normalised discriminator, whose slopes are bounded
   already, the same changes left too little to tell apart, and the generator collapsed.
