@@ -16,19 +16,20 @@ $$
 with \(f_D(t) = f_G(t) = \log(1 + e^t)\) here, as where the paper takes StyleGAN2.
 
 \(T\) is differentiable, so \(G\) learns through it, and it draws new numbers for each image each
-time. \(D\) never sees an image twice in the same form, and never one unchanged.
+time. \(D\) seldom sees an image twice in the same form, or unchanged.
 
 ## Departures from the paper
 
-- The base is a small GAN with the non-saturating loss and a penalty on slopes at real images
-  (R1, [arXiv:1801.04406](https://arxiv.org/abs/1801.04406)), taken through \(T\) at every
-  `every`-th step in float32: StyleGAN2's losses, which the paper's 100 images were trained with.
-  Its networks are DCGAN's. On a spectrally normalised discriminator, whose slopes are bounded
-  already, the same changes left too little to tell apart, and the generator collapsed.
+- The base is a small GAN with the non-saturating loss and a penalty on slopes at real images (R1,
+  [arXiv:1801.04406](https://arxiv.org/abs/1801.04406)), StyleGAN2's losses, which the paper's 100
+  images were trained with. Its networks are DCGAN's, without batch normalisation in \(D\). The
+  weight of the penalty is 1 (released code: 10), at every `every`-th step that many times as heavy,
+  in float32, without StyleGAN2's correction of Adam; both rates fall to 0 over the second half.
 - What a shift leaves open and a square cut out is filled with -1, the paper of a digit; the paper
   fills with 0, the middle grey of images in [-1, 1]. Shifts are whole pixels, as there.
-- Colour is changed by brightness and contrast; saturation, which does nothing to grey images, is
-  left out. Neither belongs to the policy of record: ink is white.
+- Of the released policy for 100 images, colour, translation, cutout and mirroring, ours of record
+  has translation and cutout: ink is white, and a mirrored digit is none. Colour here is brightness
+  and contrast; saturation does nothing to grey images.
 - Samples come from an exponential moving average of the generator's weights, kept by the loop.
 """
 

@@ -45,6 +45,7 @@ al. 2019, BigGAN, [arXiv:1809.11096](https://arxiv.org/abs/1809.11096), section 
   as the discriminator's, where the released code uses twice as many.
 - Truncated latents are the normal ones pushed through the quantiles of the truncated distribution,
   one by one, so that a sample changes smoothly with \(\tau\); BigGAN draws again what is too large.
+- Both rates fall to 0 over the second half of `lr_steps`.
 - With `project` off it is the first paper alone, and labels are not looked at.
 - Samples come from an exponential moving average of the generator's weights, kept by the loop.
 """
