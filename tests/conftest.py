@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-LONGEST = ("test_every_page_in_a_browser", "test_a_run_killed_ten_times")
+LONGEST = ("test_every_page_in_a_browser", "test_a_run_killed_many_times")
 """Begun first, so that no worker waits for them at the end."""
 
 

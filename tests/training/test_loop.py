@@ -287,14 +287,14 @@ def start(script: str, folder: Path) -> subprocess.Popen:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["dcgan_mnist", "vae_mnist"])
-def test_a_run_killed_ten_times_ends_with_the_same_bits(script, tmp_path):
-    """SIGKILL at ten random moments, SIGTERM once: the same weights as an undisturbed run."""
+@pytest.mark.parametrize(("script", "kills"), [("dcgan_mnist", 10), ("vae_mnist", 4)])
+def test_a_run_killed_many_times_ends_with_the_same_bits(script, kills, tmp_path):
+    """SIGKILL at random moments, SIGTERM once: the same weights as an undisturbed run."""
     whole = start(script, tmp_path / "whole")
     output, _ = whole.communicate(timeout=300)
     assert whole.returncode == 0, output
     dice, resumed = random.Random(script), 0
-    for kill in [signal.SIGKILL] * 10 + [signal.SIGTERM]:
+    for kill in [signal.SIGKILL] * kills + [signal.SIGTERM]:
         process = start(script, tmp_path / "killed")
         log = tmp_path / "killed" / "log.txt"
         lines = len(log.read_text().splitlines()) if log.exists() else 0
