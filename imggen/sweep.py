@@ -179,25 +179,24 @@ class Sweep:
             print(f"training {number} of {len(experiments)}: {experiment.slug}", flush=True)
             asked = replace(experiment.of_record(), run_dir=run / experiment.slug, publish=False)
             experiment.run(asked)
-        if not options.publish:
-            return
-        self.publish(options, experiments, run, code)
+        if options.publish:
+            self.publish(options, experiments, run, code)
 
     def refuse_few(self, experiments: Iterable[Experiment]) -> None:
         """Raises: UserError for too few images to train on or to score against."""
-        for data in {experiment.data: None for experiment in experiments}:
-            some = next(e for e in experiments if e.data == data)
-            some.held_out(some.of_record(), data.load())
+        for experiment in {each.data: each for each in experiments}.values():
+            experiment.held_out(experiment.of_record(), experiment.data.load())
 
     def publish(
         self, options: Options, experiments: list[Experiment], run: Path, code: Json
     ) -> None:
         """Measures the finished trainings of a run and publishes them together."""
         started, measured = time.monotonic(), SideBySide(experiments[0].data)
+        seen = {data: data.load() for data in {experiment.data for experiment in experiments}}
         for variant, experiment in zip(self.variants, experiments, strict=True):
             print(f"measuring {variant.slug}", flush=True)
-            at, images = run / variant.slug, experiment.data.load()
-            measured.add(variant.group, variant.series, at, images)
+            at = run / variant.slug
+            measured.add(variant.group, variant.series, at, seen[experiment.data])
         config = self.settings(experiments)
         manifest = common_manifest(self, config, measured.test, SEED) | {
             "device": measured.device,

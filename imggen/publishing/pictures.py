@@ -27,7 +27,7 @@ WALK_POINTS, WALK_STEPS, WALK_ROWS, WALK_COLUMNS = 4, 11, 3, 8
 GIF_FRAMES = 30
 FRAME_ROWS, FRAME_COLUMNS = 4, 8
 COLOUR_CELLS, COLOUR_COLUMNS = 20, 10
-"""Of moving pictures in colour, whose frames are large: half as many as well."""
+"""Images of a frame in colour, which takes more bytes than a grey one."""
 MANIFOLD = 20
 CODE_ROWS, CODE_STEPS = 5, 10
 MOST_ROWS = 20
@@ -78,15 +78,19 @@ def in_colour(method: Method) -> bool:
     return method.spec.shape[0] > 1
 
 
+def frame_cells(trained: Trained) -> tuple[int, Tensor | None, int]:
+    """How many images a frame of a training shows, their conditions, and in how many columns."""
+    if in_colour(trained.method):
+        return COLOUR_CELLS, in_turn(trained, COLOUR_CELLS), COLOUR_COLUMNS
+    return *by_class(trained, FRAME_ROWS, FRAME_COLUMNS), FRAME_COLUMNS
+
+
 def draw_frame(run: RunDir, trained: Callable[[Method], Trained]) -> Callable[[Method, int], None]:
     """A function that keeps a picture of the same latents at a training step."""
 
     def keep(method: Method, step: int) -> None:
-        shown, columns = trained(method), FRAME_COLUMNS
-        n, y = by_class(shown, FRAME_ROWS, FRAME_COLUMNS)
-        if in_colour(method):
-            n, columns = COLOUR_CELLS, COLOUR_COLUMNS
-            y = in_turn(shown, n)
+        shown = trained(method)
+        n, y, columns = frame_cells(shown)
         pixels = draw(shown, fixed_latents(method, n, "frames"), y)
         grid = grids.image_grid(pixels, columns, grids.scale_for(pixels.shape[2]))
         write_bytes(run.frames / f"step-{step:08d}.png", grids.png(grid))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import html
-import importlib
 import json
 import os
 import re
@@ -18,11 +17,12 @@ import cards
 import figures
 import metric_tables
 import sweep_tables
+from macro import MacroError, departures, metric_text, refuse_unknown
 from metric_tables import value_text
 
 from imggen import sweep
 from imggen.evaluation import side_by_side
-from imggen.evaluation.catalogue import LEGEND, METRICS
+from imggen.evaluation.catalogue import LEGEND
 from imggen.publishing import pictures
 from imggen.publishing.status import status
 from imggen.studies import comparison, dirac, readable, trade
@@ -44,10 +44,6 @@ DOWNLOADS = {
 }
 FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
 FIGURES |= audit.FIGURES | dirac.FIGURES | readable.FIGURES | sweep.FIGURES | trade.FIGURES
-
-
-class MacroError(Exception):
-    """A macro that names something which does not exist."""
 
 
 @functools.cache
@@ -176,10 +172,7 @@ class Site:
 
     def value(self, slug: str, name: str) -> str:
         """One metric inline."""
-        entries = self.scores(slug)["metrics"]
-        if name not in entries:
-            raise MacroError(f"{slug} has no metric {name}")
-        return value_text(name, entries[name])
+        return metric_text(self.scores(slug)["metrics"], name, f"{slug} has no metric {name}")
 
     def floor(self, slug: str, name: str) -> str:
         """What real images score in place of generated ones, inline."""
@@ -284,18 +277,14 @@ class Site:
 
     def trained(self, slug: str, training: str, name: str) -> str:
         """One metric of one of several trainings."""
-        row = sweep_tables.row_of(self.swept(slug), training)
-        if row is None or name not in row["metrics"]:
-            raise MacroError(f"{slug} has no {name} of {training}")
-        return value_text(name, row["metrics"][name])
+        rows = {row["slug"]: row["metrics"] for row in self.swept(slug)["rows"]}
+        return metric_text(rows.get(training, {}), name, f"{slug} has no {name} of {training}")
 
     def traded(self, slug: str, value: str, name: str) -> str:
         """One metric at one value of a sampler's setting."""
-        rows = cast("trade.Traded", self.load(slug, trade.FILE))["settings"]
-        row = next((row for row in rows if row["value"] == value), None)
-        if row is None or name not in row["metrics"]:
-            raise MacroError(f"{slug} has no {name} at {value}")
-        return value_text(name, row["metrics"][name])
+        found = cast("trade.Traded", self.load(slug, trade.FILE))
+        rows = {row["value"]: row["metrics"] for row in found["settings"]}
+        return metric_text(rows.get(value, {}), name, f"{slug} has no {name} at {value}")
 
     def results(self) -> str:
         """One row per published experiment."""
@@ -307,21 +296,3 @@ class Site:
                 for s in slugs
             ]
         )
-
-
-def refuse_unknown(file: str, metrics: Iterable[str]) -> None:
-    """Raises MacroError for metrics that the catalogue lacks: a page would drop them in silence."""
-    unknown = sorted(set(metrics) - METRICS.keys())
-    if unknown:
-        raise MacroError(
-            f"{file} has {', '.join(unknown)}, which imggen/evaluation/catalogue.py does not know"
-        )
-
-
-def departures(module: str) -> str:
-    """The section of a method's docstring that lists where it leaves the paper."""
-    docstring = importlib.import_module(module).__doc__ or ""
-    marker = "## Departures from the paper"
-    if marker not in docstring:
-        raise MacroError(f"{module} has no section '{marker}'")
-    return docstring.split(marker, 1)[1].split("\n## ", 1)[0].strip() + "\n"

@@ -8,12 +8,7 @@ from collections.abc import Sequence
 from metric_tables import value_text
 
 from imggen.evaluation.catalogue import LEGEND, heading, known
-from imggen.evaluation.side_by_side import Row, Swept
-
-
-def row_of(swept: Swept, slug: str) -> Row | None:
-    """A training of the sweep by its name."""
-    return next((row for row in swept["rows"] if row["slug"] == slug), None)
+from imggen.evaluation.side_by_side import Swept
 
 
 def trainings(swept: Swept, shown: Sequence[str]) -> str:
