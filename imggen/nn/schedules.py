@@ -15,3 +15,13 @@ def cosine(first: float, last: float, step: int, steps: int | None) -> float:
     if steps is None:
         return first
     return last + (first - last) * (1 + math.cos(math.pi * min(1.0, step / steps))) / 2
+
+
+def warm_cosine(lr: float, step: int, steps: int | None, warmup: int) -> float:
+    """On a line up to `lr` in `warmup` steps, then down to 0 at `steps` on half a cosine.
+
+    Without `steps` it stays at `lr`.
+    """
+    if step < warmup:
+        return lr * (step + 1) / warmup
+    return cosine(lr, 0.0, step - warmup, None if steps is None else max(1, steps - warmup))

@@ -226,8 +226,10 @@ def conditional(kind: str) -> list[str]:
 @pytest.mark.parametrize("name", conditional("labels"))
 class TestLabels:
     def test_labels_decide_what_is_drawn(self, name):
-        method = CASES[name].build(spec_of()).eval()
-        z = method.latents(6, torch.Generator().manual_seed(0))
+        method = CASES[name].build(spec_of())
+        for step in range(12):
+            method.training_step(batch_for(method), step, plain_minimize)
+        z = method.eval().latents(6, torch.Generator().manual_seed(0))
         a, b = (method.sample(z, torch.full((6,), label)) for label in (0, 1))
         assert not torch.equal(a, b)
 
