@@ -1,9 +1,9 @@
 """A small U-Net that knows the time: what diffusion models and flows share.
 
 Ronneberger et al. 2015 ([arXiv:1505.04597](https://arxiv.org/abs/1505.04597)) for the shape, Ho et
-al. 2020 ([arXiv:2006.11239](https://arxiv.org/abs/2006.11239), appendix B) for blocks and attention,
-Dhariwal and Nichol 2021 ([arXiv:2105.05233](https://arxiv.org/abs/2105.05233), section 3.1) for how
-time and label enter: as scale and shift of the normalised features.
+al. 2020 ([arXiv:2006.11239](https://arxiv.org/abs/2006.11239), appendix B) for blocks and
+attention, Dhariwal and Nichol 2021 ([arXiv:2105.05233](https://arxiv.org/abs/2105.05233), section
+3.1) for how time and label enter: as scale and shift of the normalised features.
 """
 
 from __future__ import annotations
@@ -118,7 +118,13 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, shape: tuple[int, int, int], width: int, *, numbers: int = 1, classes: int = 0, out: int = 0
+        self,
+        shape: tuple[int, int, int],
+        width: int,
+        *,
+        numbers: int = 1,
+        classes: int = 0,
+        out: int = 0,
     ) -> None:
         super().__init__()
         at_least(1, width=width)
