@@ -102,6 +102,8 @@ class Sampler:
     """Steps of one size from time 1 to 0."""
     guidance: float = 1.0
     """Scale of classifier-free guidance: 1 is without, 0 ignores the label."""
+    precision: Literal["fp32", "bf16"] = "bf16"
+    """Arithmetic of the network. What it is added to is float32 always."""
 
 
 SOLVERS = {"euler": euler, "heun": heun}
@@ -181,7 +183,8 @@ class FlowMatching(nn.Module):
         """Noise (N, C, H, W) -> where the flow of `v` carries it."""
 
         def velocity(z: Tensor, t: float, y: Tensor | None) -> Tensor:
-            return v(z, z.new_full((len(z), 1), t), y)
+            with torch.autocast(z.device.type, torch.bfloat16, sampler.precision == "bf16"):
+                return v(z, z.new_full((len(z), 1), t), y)
 
         field = guided(velocity, y, self.spec.classes, sampler.guidance)
         return SOLVERS[sampler.solver](field, z, uniform_times(sampler.steps))
