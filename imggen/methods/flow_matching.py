@@ -116,7 +116,9 @@ def optimal_pairs(noise: Tensor, x: Tensor, y: Tensor | None = None) -> Tensor:
     of the same label y (N,).
     """
     order = torch.arange(len(x), device=x.device)
-    for rows in [order] if y is None else [(y == label).nonzero()[:, 0] for label in y.unique()]:
+    labels = torch.zeros_like(order) if y is None else y
+    for label in labels.unique():
+        rows = (labels == label).nonzero()[:, 0]
         a, b = x[rows].flatten(1).float(), noise[rows].flatten(1).float()
         # -2 a.b differs from the squared distance by what no order changes.
         _, best = linear_sum_assignment((-a @ b.T).cpu().numpy())
