@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Mid-tones with at least 3:1 contrast on both a white and a near-black page.
 COLOURS = ("#3d7ff0", "#d9622b", "#1f9d6b", "#b0559f", "#8f7a12")
 INK = "#7b8190"
+MARKS = "osD^vP"
+"""Lines that share a colour differ by these; six, so that they come round at another time."""
 KINDS = ("#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#edc948", "#b07aa1", "#ff9da7",
          "#9c755f", "#bab0ac")  # fmt: skip
 """Ten kinds side by side: Tableau's palette (M. Stone 2016)."""
@@ -178,6 +180,49 @@ def paths(panels: Sequence[Curve]) -> bytes:
 def _beside(ends: Values) -> Values:
     """How far an interval reaches below and above (2, N), from (N, 3)."""
     return np.stack([ends[:, 0] - ends[:, 1], ends[:, 2] - ends[:, 0]]).clip(min=0)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """One panel of `ladders`."""
+
+    lines: Mapping[str, Sequence[tuple[float, Ends]]]
+    """By name: points of x, which doubles from tick to tick, and y."""
+    floor: float
+    """Where a line is drawn across."""
+    logarithmic: bool = False
+    """Whether y grows by factors."""
+
+
+def ladders(panels: Mapping[str, Steps]) -> bytes:
+    """SVG: lines of points with intervals over a cost, one panel below the other.
+
+    `panels` maps a y-axis label to what is drawn, all with the same lines.
+    """
+    from matplotlib.ticker import ScalarFormatter
+
+    with drawing(5.6, 3.0 * len(panels) + 0.5) as (figure, buffer):
+        axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
+        for axis, (label, panel) in zip(axes, panels.items(), strict=True):
+            for number, (name, points) in enumerate(panel.lines.items()):
+                y = np.array([ends for _, ends in points])
+                colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
+                axis.errorbar(
+                    [x for x, _ in points], y[:, 0], _beside(y), color=colour, fmt=f"{mark}-",
+                    markersize=5, linewidth=1.4, elinewidth=1, label=name,
+                )  # fmt: skip
+            axis.axhline(panel.floor, color=INK, linewidth=1.4)
+            axis.set_xscale("log", base=2)
+            if panel.logarithmic:
+                axis.set_yscale("log")
+                axis.yaxis.set_major_formatter(ScalarFormatter())
+            axis.xaxis.set_major_formatter(ScalarFormatter())
+            axis.set_ylabel(label)
+            axis.grid(color=INK, alpha=0.2, linewidth=0.6)
+        axes[-1].set_xlabel("passes of the network for one image")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center",
+                      ncols=2, frameon=False, labelcolor=INK)  # fmt: skip
+        return svg(figure, buffer)
 
 
 def histogram(values: Values, label: str) -> bytes:

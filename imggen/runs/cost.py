@@ -39,6 +39,15 @@ def sampling_cost(trained: Trained) -> dict[str, float | str]:
     }
 
 
+def network_passes(trained: Trained) -> float:
+    """Network passes of one image, counted as in `sampling_cost`."""
+    passes = _Passes(trained.method.named_children())
+    z, y = fixed_latents(trained.method, COUNTED, "cost"), conditions(trained, COUNTED, SEED)
+    with passes:
+        draw(trained, z, y)
+    return passes.most() / COUNTED
+
+
 class _Passes:
     """Counts the rows that each network is given inside the block."""
 

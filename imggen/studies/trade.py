@@ -18,9 +18,8 @@ import tyro
 from imggen.data.datasets import DataConfig
 from imggen.drawing import grids
 from imggen.drawing.charts import Curve, paths
-from imggen.evaluation.catalogue import Entries, entries, heading, known
-from imggen.evaluation.short import short
-from imggen.features.extract import choose_extractor, extract
+from imggen.evaluation.against import SEED, Against, told
+from imggen.evaluation.catalogue import Entries, heading, known
 from imggen.publishing.publish import publish
 from imggen.publishing.study import (
     StudyOptions,
@@ -39,7 +38,7 @@ from imggen.system.files import Json, json_bytes, read_json
 if TYPE_CHECKING:
     from imggen.data.images import Images
 
-SAMPLES, COLUMNS, SEED = 10_000, 16, 0
+SAMPLES, COLUMNS = 10_000, 16
 FILE = "trade.json"
 FIGURES = {
     "trade": (
@@ -78,41 +77,27 @@ def data_of(generator: str, root: Path | None = None) -> DataConfig:
 
 
 def trade(
-    generator: str, option: str, values: tuple[str, ...], root: Path | None = None
+    generator: str, option: str, values: tuple[str, ...], against: Against
 ) -> tuple[Traded, dict[str, Images]]:
     """Scores of a published generator at each value of an option of its sampler, and the samples.
-
-    Against the test images of the data that it was trained on, which lie at `root`.
 
     Raises: UserError for a name that is not published, an option that its sampler lacks, or a
     senseless value.
     """
-    data = data_of(generator, root)
-    train, test = (data.load(split) for split in ("train", "test"))
-    n = min(SAMPLES, len(test), len(train))
-    extractor = choose_extractor("auto", test)
-    real, floor = (extract(extractor, images, n, SEED, "real") for images in (test, train))
     drawn, settings = {}, list[Setting]()
     for value in values:
         print(f"{generator} with {option} {value}", flush=True)
-        drawn[value] = sample_images(generator, n, SEED, sampler=(f"{option}={value}",))
-        fake = extract(extractor, drawn[value], n, SEED, "generated")
-        settings.append({"value": value, "metrics": entries(short(real, fake))})
-        print(told(settings[-1]), flush=True)
+        drawn[value] = sample_images(generator, against.n, SEED, sampler=(f"{option}={value}",))
+        settings.append({"value": value, "metrics": against.measure(drawn[value])})
+        print(told(settings[-1]["metrics"]), flush=True)
     found: Traded = {
         "generator": generator,
         "option": option,
         "settings": settings,
-        "floor": entries(short(real, floor)),
-        "protocol": {"n": n, "seed": SEED},
+        "floor": against.floor,
+        "protocol": {"n": against.n, "seed": SEED},
     }
     return found, drawn
-
-
-def told(setting: Setting) -> str:
-    """The numbers of a setting in one line."""
-    values = ((name, known(entry)[0]) for name, entry in setting["metrics"].items())
-    return "  " + "  ".join(f"{name} {value:.3f}" for name, value in values)
 
 
 def chart(found: Traded) -> bytes:
@@ -175,12 +160,12 @@ class Trade:
         started, code, config = time.monotonic(), git_state(), self.config()
         if options.from_published:
             published_folder(self, options, config)
-        found, drawn = trade(self.generator, self.option, self.values, options.data.root)
+        against = Against(data_of(self.generator, options.data.root), SAMPLES)
+        found, drawn = trade(self.generator, self.option, self.values, against)
         if not options.publish:
             return
-        test = data_of(self.generator, options.data.root).load("test")
-        manifest = common_manifest(self, config, test, SEED) | {
-            "features": choose_extractor("auto", test).describe(),
+        manifest = common_manifest(self, config, against.test, SEED) | {
+            "features": against.extractor.describe(),
             "device": device_name(torch.device("cpu")),
             "git": code,
             "wall_seconds": round(time.monotonic() - started, 1),

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from imggen.evaluation.against import Against
 from imggen.studies import trade as study
-from imggen.studies.trade import FILE, Traded, chart, trade
+from imggen.studies.trade import FILE, Traded, chart, data_of, trade
 from imggen.system.errors import UserError
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "assets" / "experiments" / "truncation-mnist"
@@ -52,12 +53,16 @@ def test_the_chart_is_the_same_for_the_same_numbers(found):
 )
 def test_what_can_not_be_asked_is_refused(generator, option, says, mnist_root):
     with pytest.raises(UserError, match=says):
-        trade(generator, option, ("0.5",), mnist_root)
+        ask(generator, option, "0.5", mnist_root)
 
 
 def test_a_senseless_bound_is_refused(mnist_root):
     with pytest.raises(UserError, match=r"truncation is -1\.0"):
-        trade("sngan-mnist", "truncation", ("-1.0",), mnist_root)
+        ask("sngan-mnist", "truncation", "-1.0", mnist_root)
+
+
+def ask(generator, option, value, root):
+    trade(generator, option, (value,), Against(data_of(generator, root), 100))
 
 
 def test_the_script_draws_scores_and_publishes(mnist_root, monkeypatch, tmp_path, capsys):
