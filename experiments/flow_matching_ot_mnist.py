@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.flow_matching import Config, FlowMatching, Sampler
 from imggen.training.config import TrainConfig
 
-STEPS = 10_000
+STEPS = 5_500
 
 experiment = Experiment(
     slug="flow-matching-ot-mnist",
@@ -14,7 +14,7 @@ experiment = Experiment(
     settings=Config(pairing="optimal", lr_steps=STEPS),
     data=DataConfig(name="mnist"),
     train=TrainConfig(
-        steps=STEPS, batch_size=256, precision="bf16", ema_halflife_images=90_000, clip_norm=1.0
+        steps=STEPS, batch_size=512, precision="bf16", ema_halflife_images=90_000, clip_norm=1.0
     ),
     sampler=Sampler(),
 )
