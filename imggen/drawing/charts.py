@@ -82,6 +82,8 @@ def curves(
             for name, colour in zip(names, COLOURS, strict=False):
                 # A statistic may come with some steps only (another phase, every fifth step).
                 given = [row for row in rows if name in row]
+                if not given:
+                    continue
                 seen = [row["step"] * batch / 1e6 for row in given]
                 values = np.array([row[name] for row in given])
                 axis.plot(seen, values, color=colour, alpha=0.25, linewidth=0.8)
