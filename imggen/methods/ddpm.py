@@ -59,6 +59,8 @@ from imggen.nn.solvers import Level, ancestral, ddim, dpm_solver_2m
 from imggen.nn.unet import UNet
 
 COSINE_OFFSET, MOST = 0.008, 0.999
+FAINTEST = -5.0
+"""log(alpha / sigma) below which there is nothing to see: no stop is spent there."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,8 @@ class DDPM(nn.Module):
         """n + 1 falling levels, T first and 0 last, each near an even spacing of the others."""
         T = self.config.levels
         ratio = (self.alpha[1:] / self.sigma[1:]).log().double().cpu()  # of levels 1 to T
-        wanted = torch.linspace(ratio[-1].item(), ratio[0].item(), n, dtype=torch.float64)
+        first = max(ratio[-1].item(), FAINTEST)
+        wanted = torch.linspace(first, ratio[0].item(), n, dtype=torch.float64)
         nearest = [1 + (ratio - value).abs().argmin().item() for value in wanted]
         # Near both ends levels are sparse in this measure: no level is taken twice.
         for i in range(1, n):

@@ -1,0 +1,115 @@
+"""DDPM: its schedules, what is mixed, and the samplers between them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from cases import batch_for, spec_of
+from torch import nn
+
+from imggen.methods.ddpm import DDPM, Config, Sampler, betas
+
+S = 0.25
+
+
+def ddpm(**settings) -> DDPM:
+    return DDPM(dataclasses.replace(Config.tiny(), **settings), spec_of())
+
+
+class GaussianNoise(nn.Module):
+    """The mean of the noise where images are N(0, S² I): sigma z / (alpha² S² + sigma²)."""
+
+    def __init__(self, method: DDPM) -> None:
+        super().__init__()
+        self.alpha, self.sigma, self.T = method.alpha, method.sigma, method.config.levels
+
+    def forward(self, z, t, y=None):
+        at = (t[:, 0] * self.T).round().long()
+        alpha, sigma = (of[at][:, None, None, None].to(z.dtype) for of in (self.alpha, self.sigma))
+        return sigma * z / (alpha**2 * S**2 + sigma**2)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "first", "kept"),
+    [
+        ("linear", 1e-4, (0.9999, 0.524085, 0.078587, 0.003351, 4.03583e-5)),
+        ("cosine", 4.1284e-5, (0.999959, 0.847012, 0.493844, 0.144272, 2.43e-9)),
+    ],
+)
+def test_what_is_left_of_the_image(schedule, first, kept):
+    steps = betas(schedule, 1000)
+    left = (1 - steps).cumprod(0)
+    assert steps[0].item() == pytest.approx(first, rel=1e-4)
+    assert [left[t - 1].item() for t in (1, 250, 500, 750, 1000)] == pytest.approx(kept, rel=2e-3)
+    assert (steps == 0.999).sum().item() == (schedule == "cosine")
+
+
+def test_fewer_levels_leave_as_little_of_the_image():
+    for levels in (100, 200, 1000):
+        assert (1 - betas("linear", levels)).prod().item() < 1e-4
+
+
+def test_a_mixture_keeps_the_variance_and_the_network_is_told_its_level():
+    method, seen = ddpm(levels=1000), []
+    method.epsilon.forward = lambda z, t, y: (seen.append((z, t)), z)[1]
+    batch = batch_for(method, 4000)
+    batch = batch._replace(x=torch.randn_like(batch.x))
+    torch.manual_seed(0)
+    method.training_step(batch, 0, lambda loss, optimizer, lr=None: None)
+    (z, t), = seen  # fmt: skip
+    assert z.var().item() == pytest.approx(1.0, abs=0.01)
+    assert t.min() > 0 and t.max() == 1
+    # What a mixture has in common with its image is alpha.
+    shared = (z * batch.x).mean(dim=(1, 2, 3)) / batch.x.square().mean(dim=(1, 2, 3))
+    alpha = method.alpha[(t[:, 0] * 1000).round().long()]
+    assert (shared - alpha).mean().abs() < 0.01 and (shared - alpha).abs().mean() < 0.15
+
+
+@pytest.mark.parametrize(
+    ("sampler", "most"),
+    [
+        (Sampler(solver="ddim", steps=200), 0.02),
+        (Sampler(solver="ddim", steps=1000), 0.005),
+        (Sampler(solver="2m", steps=50), 0.01),
+    ],
+)
+def test_the_way_back_of_a_gaussian_world_is_found(sampler, most):
+    """Without draws z comes back as S z, up to what the first level has left of the image."""
+    method = ddpm(levels=1000, schedule="linear")
+    method.epsilon = GaussianNoise(method)
+    z, y = torch.full((1, 1, 8, 8), 0.7, dtype=torch.float64), torch.zeros(1, dtype=torch.int64)
+    x = method.sample(z, y, dataclasses.replace(sampler, precision="fp32"))
+    assert x.mean().item() == pytest.approx(S * 0.7, rel=most)
+
+
+@pytest.mark.parametrize(
+    "sampler", [Sampler("ancestral", 200), Sampler("ancestral", 200, wide=True),
+                Sampler("ddim", 200, eta=1.0)]
+)  # fmt: skip
+def test_draws_have_the_images_variance(sampler):
+    method = ddpm(levels=200, schedule="linear")
+    method.epsilon = GaussianNoise(method)
+    torch.manual_seed(0)
+    z, y = torch.randn(300, 1, 8, 8) * 0.999, torch.zeros(300, dtype=torch.int64)
+    x = method.sample(z, y, dataclasses.replace(sampler, precision="fp32"))
+    # Four deviations lie inside of [-1, 1], where denoised images are clamped.
+    assert x.std().item() == pytest.approx(S, rel=0.03)
+    assert x.mean().item() == pytest.approx(0, abs=0.02)
+
+
+@pytest.mark.parametrize("solver", ["ddim", "ancestral", "2m"])
+@pytest.mark.parametrize("steps", [1, 2, 7, 50])
+def test_stops_fall_from_noise_to_image(solver, steps):
+    times = [level.t for level in ddpm(levels=50).stops(Sampler(solver=solver, steps=steps))]
+    assert len(times) == steps + 1 and times[0] == 1 and times[-1] == 0
+    assert all(a > b for a, b in zip(times, times[1:], strict=False))
+
+
+@pytest.mark.parametrize("steps", [0, -1, 51])
+def test_other_numbers_of_steps_are_refused(steps):
+    method = ddpm(levels=50)
+    z = method.latents(2, torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match=f"a sampler of {steps} steps .* from 1 to 50"):
+        method.sample(z, torch.zeros(2, dtype=torch.int64), Sampler(steps=steps))
