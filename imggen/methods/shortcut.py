@@ -146,6 +146,8 @@ class Shortcut(nn.Module):
         d = 2.0**-k
         first = self.direction(z, t, k, y)
         second = self.direction(z - d[:, None, None, None] * first, t - d, k, y)
+        # Some versions of autocast keep the weights' copies made here, which have no gradient.
+        torch.clear_autocast_cache()
         return (first + second) / 2
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
