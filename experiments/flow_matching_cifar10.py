@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.flow_matching import Config, FlowMatching, Sampler
 from imggen.training.config import TrainConfig
 
-STEPS = 8_000
+STEPS = 7_000
 
 experiment = Experiment(
     slug="flow-matching-cifar10-jpeg",

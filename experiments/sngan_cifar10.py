@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.sngan import SNGAN, Config, Sampler
 from imggen.training.config import TrainConfig
 
-STEPS = 20_000
+STEPS = 16_000
 
 experiment = Experiment(
     slug="sngan-cifar10-jpeg",
