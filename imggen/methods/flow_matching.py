@@ -121,7 +121,8 @@ def optimal_pairs(noise: Tensor, x: Tensor, y: Tensor | None = None) -> Tensor:
         rows = (labels == label).nonzero()[:, 0]
         a, b = x[rows].flatten(1).float(), noise[rows].flatten(1).float()
         # -2 a.b differs from the squared distance by what no order changes.
-        _, best = linear_sum_assignment((-a @ b.T).cpu().numpy())
+        with torch.autocast(x.device.type, enabled=False):
+            _, best = linear_sum_assignment((-a @ b.T).cpu().numpy())
         order[rows] = rows[torch.from_numpy(best).to(rows.device)]
     return noise[order]
 
