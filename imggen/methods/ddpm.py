@@ -35,7 +35,7 @@ The linear schedule has \(\beta\) rise from \(10^{-4}\) to .02 (section 4). The 
 - With `levels` below 1,000 the linear schedule's steps are larger in proportion, so that as little
   is left of the image at the end.
 - The guessed image is clamped to [-1, 1] before the next mixture is drawn, as in the authors' code
-  and not in their Algorithm 2.
+  and not in their Algorithm 2, unless `Sampler.clip` is off.
 - Of the second paper only the schedule is here, not the learnt variance.
 - The rate rises over `warmup` steps and falls to 0 on half a cosine.
 - Samples come from an exponential moving average of the weights, kept by the loop.
@@ -102,6 +102,8 @@ class Sampler:
     """DDIM: how much noise is drawn anew, from 0, none, to 1, as much as in DDPM."""
     wide: bool = False
     """Ancestral: the larger of the two variances of section 3.2."""
+    clip: bool = True
+    """Clamp denoised images to [-1, 1]. Off, levels that are almost noise magnify errors."""
     guidance: float = 1.0
     """Scale of classifier-free guidance: 1 is without, 0 ignores the label."""
     precision: Literal["fp32", "bf16"] = "bf16"
@@ -130,7 +132,8 @@ class DDPM(nn.Module):
     def __init__(self, config: Config, spec: Spec) -> None:
         super().__init__()
         c = config
-        at_least(1, levels=c.levels, lr_steps=c.lr_steps, warmup=c.warmup)
+        at_least(2, levels=c.levels)
+        at_least(1, lr_steps=c.lr_steps, warmup=c.warmup)
         if c.conditional and not spec.classes:
             raise ValueError("it needs labels, and these images have none (or conditional off)")
         self.config, self.spec = c, Spec(spec.shape, spec.classes if c.conditional else 0)
@@ -159,34 +162,40 @@ class DDPM(nn.Module):
     def stops(self, sampler: Sampler) -> list[Level]:
         """Where the sampler stops on the way from level T to 0, `steps` + 1 levels.
 
-        As far apart as the levels allow: in t, or for DPM-Solver++ in log(alpha / sigma).
+        As evenly as the levels allow: in t, or for DPM-Solver++ in log(alpha / sigma).
 
-        Raises: ValueError below one step, or for more steps than there are levels.
+        Raises: ValueError below one step, for more steps than there are levels, or for a wrong eta.
         """
         T, n = self.config.levels, sampler.steps
         if not 1 <= n <= T:
             raise ValueError(f"a sampler of {n} steps was asked for: give from 1 to {T}")
+        if not 0 <= sampler.eta <= 1:
+            raise ValueError(f"eta is {sampler.eta}, and must lie between 0 and 1")
         at = [round(T * (1 - i / n)) for i in range(n + 1)]
         if sampler.solver == "2m":
             at = self.evenly_in_log_ratio(n)
         return [Level(t / T, self.alpha[t].item(), self.sigma[t].item()) for t in at]
 
     def evenly_in_log_ratio(self, n: int) -> list[int]:
-        """n + 1 falling levels, T first and 0 last, each near an even spacing of the others."""
+        """n + 1 falling levels: T first, 0 last, the others on even steps from T to level 1.
+
+        The last step goes to 0 in place of 1, so that no pass is spent on noise that can't be seen.
+        """
         T = self.config.levels
         ratio = (self.alpha[1:] / self.sigma[1:]).log().double().cpu()  # of levels 1 to T
         first = max(ratio[-1].item(), FAINTEST)
-        wanted = torch.linspace(first, ratio[0].item(), n, dtype=torch.float64)
-        nearest = [1 + (ratio - value).abs().argmin().item() for value in wanted]
-        # Near both ends levels are sparse in this measure: no level is taken twice.
+        wanted = torch.linspace(first, ratio[0].item(), n + 1, dtype=torch.float64)
+        nearest = (1 + (ratio - wanted[:, None]).abs().argmin(dim=1)).tolist()
+        at = [T, *nearest[1:n], 0]
+        # Near both ends levels are sparse in this measure: none is taken twice.
         for i in range(1, n):
-            nearest[i] = min(nearest[i], nearest[i - 1] - 1)
-        for i in reversed(range(n)):
-            nearest[i] = max(nearest[i], n - i)
-        return [T, *map(int, nearest[1:]), 0] if n > 1 else [T, 0]
+            at[i] = min(at[i], at[i - 1] - 1)
+        for i in reversed(range(1, n)):
+            at[i] = max(at[i], at[i + 1] + 1)
+        return at
 
     def sample(self, z: Tensor, y: Tensor | None = None, sampler: Sampler | None = None) -> Tensor:
-        """Raises: ValueError without labels where they are needed, or for senseless steps."""
+        """Raises: ValueError without labels where they are needed, or for a senseless sampler."""
         sampler = sampler or Sampler()
         stops, y = self.stops(sampler), labelled(y, self.spec.classes)
         at = {level.t: level for level in stops}
@@ -198,7 +207,8 @@ class DDPM(nn.Module):
         noise = guided(epsilon, y, self.spec.classes, sampler.guidance)
 
         def denoise(z: Tensor, t: float) -> Tensor:
-            return ((z - at[t].sigma * noise(z, t)) / at[t].alpha).clamp(-1, 1)
+            x = (z - at[t].sigma * noise(z, t)) / at[t].alpha
+            return x.clamp(-1, 1) if sampler.clip else x
 
         match sampler.solver:
             case "ddim":

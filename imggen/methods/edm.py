@@ -42,8 +42,10 @@ narrower network is trained beside the first, and `Sampler.autoguidance` \(w\) t
   the paper sets .5, the deviation of its photos.
 - The guide sees as many images as the network that it guides, where the second paper's sees fewer
   as well.
-- The rate rises over `warmup` steps and falls to 0 on half a cosine, where the paper keeps it.
-- Without stochastic sampling (Algorithm 2 there).
+- The rate rises over `warmup` steps and falls to 0 on half a cosine, where the paper's rises and
+  stays.
+- Without stochastic sampling (Algorithm 2 there). What is sampled is float32, where the first
+  paper's released code has float64.
 - Samples come from an exponential moving average of the weights, kept by the loop.
 """
 
@@ -191,7 +193,7 @@ class EDM(nn.Module):
         """Raises: ValueError without labels where they are needed, or for a senseless sampler."""
         s = sampler or Sampler()
         levels = sigma_steps(s.steps, s.sigma_min, s.sigma_max, s.rho)
-        denoise = self.guided(labelled(y, self.spec.classes), s)
+        denoise = self.denoiser(labelled(y, self.spec.classes), s)
         z = z * s.sigma_max
         if s.solver == "2m":
             return dpm_solver_2m(denoise, z, [Level(at, 1.0, at) for at in levels]).clamp(-1, 1)
@@ -201,7 +203,7 @@ class EDM(nn.Module):
 
         return (heun if s.solver == "heun" else euler)(slope, z, levels).clamp(-1, 1)
 
-    def guided(self, y: Tensor | None, s: Sampler) -> Field:
+    def denoiser(self, y: Tensor | None, s: Sampler) -> Field:
         """The denoiser with one of the two guidances, or none.
 
         Raises: ValueError for both at once, or for a guide that was not trained.

@@ -108,7 +108,8 @@ def dpm_solver_2m(denoise: Field, z: Tensor, levels: Sequence[Level]) -> Tensor:
     """DPM-Solver++ (2M): the denoised image is continued on a line in log(alpha / sigma). Order 2.
 
     One pass a step, since the line goes through the step before (Lu et al. 2022, arXiv:2211.01095,
-    Algorithm 2). The first step, and one that ends without noise, are of order 1.
+    Algorithm 2). The first step, and one that ends without noise, are of order 1; so is the second,
+    if the first began without image.
     """
     before: tuple[Tensor, float] | None = None
     for here, there in pairwise(levels):
@@ -129,5 +130,7 @@ def _forgotten(here: Level, there: Level) -> float:
 
 
 def _log_ratio(level: Level) -> float:
-    """log(alpha / sigma), infinite without noise."""
-    return math.log(level.alpha / level.sigma) if level.sigma > 0 else math.inf
+    """log(alpha / sigma), infinite without noise or without image."""
+    if level.sigma == 0:
+        return math.inf
+    return math.log(level.alpha / level.sigma) if level.alpha > 0 else -math.inf

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import runpy
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,8 +12,11 @@ from cases import batch_for, spec_of
 from torch import nn
 
 from imggen.data.datasets import DataConfig
-from imggen.methods import Batch
+from imggen.methods import Batch, Spec
 from imggen.methods.edm import EDM, Config, Sampler, sigma_steps
+
+SCRIPT = Path(__file__).resolve().parents[2] / "experiments" / "edm_mnist.py"
+EXPERIMENT = runpy.run_path(str(SCRIPT))["experiment"]
 
 
 def edm(**settings) -> EDM:
@@ -85,7 +90,7 @@ class TestAutoguidance:
             nn.init.normal_(parameter, std=0.2)
         y, z = torch.tensor([1, 2]), torch.randn(2, 1, 8, 8)
         good, bad, twice = (
-            method.guided(y, Sampler(autoguidance=w, precision="fp32"))(z, 1.5)
+            method.denoiser(y, Sampler(autoguidance=w, precision="fp32"))(z, 1.5)
             for w in (1.0, 0.0, 2.0)
         )
         assert not torch.allclose(good, bad)
@@ -131,12 +136,22 @@ def test_senseless_samplers_are_refused(sampler, says):
 
 def test_a_guide_that_was_not_trained_is_refused():
     with pytest.raises(ValueError, match="no guide"):
-        edm(guide_width=None).guided(torch.zeros(1, dtype=torch.int64), Sampler(autoguidance=2.0))
+        edm(guide_width=None).denoiser(torch.zeros(1, dtype=torch.int64), Sampler(autoguidance=2.0))
     with pytest.raises(ValueError, match="sigma_data is 0"):
         edm(sigma_data=0.0)
 
 
 def test_the_experiments_sigma_data_is_the_root_mean_square_of_its_pixels(mnist_root):
     pixels = DataConfig("mnist", root=mnist_root).load("train").pixels
-    rms = (pixels.double() / 127.5 - 1).square().mean().sqrt().item()
-    assert rms == pytest.approx(0.96, abs=0.01)
+    counts = pixels.flatten().bincount(minlength=256).double()
+    squares = (torch.arange(256, dtype=torch.float64) / 127.5 - 1).square()
+    rms = ((counts * squares).sum() / counts.sum()).sqrt().item()
+    assert EXPERIMENT.settings.sigma_data == pytest.approx(rms, abs=0.01)
+
+
+def test_the_experiments_networks_are_small_and_the_guide_is_worse():
+    """Both together take less than 2.4 MB in half precision."""
+    settings = EXPERIMENT.settings
+    method = EDM(settings, Spec((1, 28, 28), classes=10))
+    assert sum(weights.numel() for weights in method.published_state().values()) < 1_200_000
+    assert settings.guide_width <= settings.width / 2

@@ -58,27 +58,31 @@ ONE = torch.ones(1, dtype=torch.float64)
 
 
 @pytest.mark.parametrize(
-    ("solver", "errors"),
-    [(euler, (-0.16270, -0.08497, -0.04343)), (heun, (0.06290, 0.01471, 0.00355))],
+    ("solver", "order", "errors"),
+    [(euler, 1, (-0.16270, -0.08497, -0.04343)), (heun, 2, (0.06290, 0.01471, 0.00355))],
 )
-def test_slopes_followed_on_edms_levels(solver, errors):
+def test_slopes_followed_on_edms_levels(solver, order, errors):
     """dz/dsigma = z sigma / (sigma² + s²), from 80 to .002 with 17, 33 and 65 nodes."""
-    for nodes, error in zip((17, 33, 65), errors, strict=True):
+    found = []
+    for nodes in (17, 33, 65):
         sigmas = edm_sigmas(nodes)
-        found = solver(lambda z, sigma: z * sigma / (sigma**2 + S**2), 80 * ONE, sigmas)
-        levels = [Level(at, 1.0, at) for at in sigmas]
-        assert relative_error(found, 80 * ONE, levels) == pytest.approx(error, rel=0.02)
+        end = solver(lambda z, sigma: z * sigma / (sigma**2 + S**2), 80 * ONE, sigmas)
+        found.append(relative_error(end, 80 * ONE, [Level(at, 1.0, at) for at in sigmas]))
+    assert found == pytest.approx(errors, rel=0.02)
+    assert math.log2(found[1] / found[2]) == pytest.approx(order, abs=0.1)
 
 
 @pytest.mark.parametrize(
-    ("solver", "errors"),
-    [(ddim, (-0.10627, -0.05463, -0.02770)), (dpm_solver_2m, (0.01146, 0.00308, 0.00078))],
+    ("solver", "order", "errors"),
+    [(ddim, 1, (-0.10627, -0.05463, -0.02770)), (dpm_solver_2m, 2, (0.01146, 0.00308, 0.00078))],
 )
-def test_denoisers_followed_where_variance_is_kept(solver, errors):
-    for steps, error in zip((20, 40, 80), errors, strict=True):
+def test_denoisers_followed_where_variance_is_kept(solver, order, errors):
+    found = []
+    for steps in (20, 40, 80):
         levels = vp_levels(steps)
-        found = solver(denoise_at(levels), ONE, levels)
-        assert relative_error(found, ONE, levels) == pytest.approx(error, rel=0.02)
+        found.append(relative_error(solver(denoise_at(levels), ONE, levels), ONE, levels))
+    assert found == pytest.approx(errors, rel=0.02)
+    assert math.log2(found[1] / found[2]) == pytest.approx(order, abs=0.1)
 
 
 def test_on_straight_paths_ddim_is_eulers_method():
@@ -87,6 +91,18 @@ def test_on_straight_paths_ddim_is_eulers_method():
     z = torch.linspace(-2, 2, 5, dtype=torch.float64)
     by_velocity = euler(lambda z, t: (z - denoise(z, t)) / t, z, uniform_times(7))
     assert torch.allclose(ddim(denoise, z, levels), by_velocity, atol=1e-12)
+
+
+def test_the_way_may_begin_without_any_image():
+    """On straight paths: the first two steps of the second-order solver are then DDIM's."""
+    levels = [Level(t, 1 - t, t) for t in uniform_times(8)]
+    denoise = denoise_at(levels)
+    for steps in (1, 2):
+        begun = levels[: steps + 1]
+        assert torch.allclose(dpm_solver_2m(denoise, ONE, begun), ddim(denoise, ONE, begun))
+    errors = [relative_error(solver(denoise, ONE, levels), ONE, levels)
+              for solver in (dpm_solver_2m, ddim)]  # fmt: skip
+    assert abs(errors[0]) < abs(errors[1]) < 1
 
 
 def test_the_last_step_gives_the_denoised_image():
