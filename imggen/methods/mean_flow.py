@@ -40,6 +40,7 @@ the network can't see, and takes the network's own \(u(z_t, t, t)\) there.
 - A U-Net of 1.1 million weights on digits folded to half their size, where the paper has
   transformers on latents of photos and a U-Net of 55 million on CIFAR-10.
 - Up to `flow_until` it learns flow matching alone: then the velocity is known before its mean.
+- Images with r = t draw one time; the authors' code draws two there too and takes the later.
 - The derivative is taken in float32 without recording, beside an ordinary pass.
 - Guidance without the paper's \(\kappa\), and off by default. Labels are left out for a tenth of
   the images all the same.
