@@ -22,8 +22,10 @@ number of steps that is a power of two.
 
 - A U-Net of 1.1 million weights on digits folded to half their size, where the paper has
   transformers of 40 to 700 million on photos and their latents.
-- A quarter of each batch learns from its own steps (`share`), an eighth in the paper; they are
-  spread evenly over the step sizes.
+- A quarter of each batch learns from its own steps (`share`), an eighth in the paper; they take the
+  step sizes in turn. The two errors are averaged over the batch, so `share` is also their weight.
+- The second of two steps begins at its own time; Eq. 4 prints that of the first.
+- Tiny steps are learnt at any time, larger ones at multiples of their size.
 - Targets come from the weights as they are, where the paper averages them; they are not clipped,
   and no guidance goes into them.
 - The size enters as its logarithm, and the finest step's size stands for 0, as in the authors'
@@ -109,9 +111,8 @@ class Shortcut(nn.Module):
             raise ValueError(f"share is {c.share}, and lies between 0 and 1")
         if c.conditional and not spec.classes:
             raise ValueError("it needs labels, and these images have none (or conditional off)")
-        self.config, self.spec, self.finest = c, Spec(spec.shape, spec.classes), k
-        if not c.conditional:
-            self.spec = Spec(spec.shape)
+        self.config, self.spec = c, Spec(spec.shape, spec.classes if c.conditional else 0)
+        self.finest = k
         self.s = UNet(spec.shape, c.width, numbers=2, classes=self.spec.classes)
         self.opt = Adam(self.s.parameters(), lr=c.lr, fused=True)
         self.optimizers: dict[str, Optimizer] = {"shortcut": self.opt}
@@ -128,7 +129,7 @@ class Shortcut(nn.Module):
             y = torch.cat([batch.y[:own], y[own:]])
         # The size of each step as its halvings k; the first rows learn from two steps of half it.
         k = torch.full((n,), self.finest, device=x.device)
-        k[:own] = torch.arange(own, device=x.device) % self.finest
+        k[:own] = (torch.arange(own, device=x.device) + step) % self.finest
         t = torch.rand(n, device=x.device)
         t[:own] = (t[:own] * 2 ** k[:own]).floor().add(1) / 2 ** k[:own]  # a multiple, up to 1
         epsilon, at = torch.randn_like(x), t[:, None, None, None]

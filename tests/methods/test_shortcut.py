@@ -95,6 +95,33 @@ def test_which_rows_learn_what():
     assert stats["loss_flow"].item() > 0.5
 
 
+def test_every_size_has_its_turn_in_a_batch_of_few_rows():
+    method = shortcut(share=0.1)
+    batch, sizes = batch_for(method), []
+    method.two_steps = lambda z, t, k, y: (sizes.append((k - 1).tolist()), z)[1]
+    for step in range(3):
+        method.training_step(batch, step, lambda loss, optimizer, lr=None: None)
+    assert sizes == [[0, 1], [1, 2], [2, 0]]
+
+
+def test_gradient_flows_under_autocast_though_the_target_has_none():
+    """The target's passes leave no copies of the weights behind that the loss would then use."""
+    method = shortcut()
+    for parameter in method.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    batch, weights, found = batch_for(method), list(method.parameters()), []
+
+    def keep(loss, optimizer, lr=None):
+        found.append(torch.autograd.grad(loss, weights))
+
+    for enabled in (False, True):
+        torch.manual_seed(3)
+        with torch.autocast("cpu", torch.bfloat16, enabled):
+            method.training_step(batch, 0, keep)
+    exact, rough = (torch.cat([g.flatten() for g in gradients]) for gradients in found)
+    assert torch.cosine_similarity(exact, rough, dim=0) > 0.95
+
+
 @pytest.mark.parametrize("steps", [0, 3, 16, -2])
 def test_other_numbers_of_steps_are_refused(steps):
     method = shortcut()
