@@ -5,7 +5,7 @@ Mingyang Deng, He Li, Tianhong Li, Yilun Du, Kaiming He: *Generative Modeling vi
 
 A generator \(G\) makes an image from noise in one pass, as in a GAN, but nobody judges it. In each
 step a field \(V\) says where each of its samples should go, and \(G\) is moved to make what lies
-there (Eq. 6; in features \(\phi\), Eq. 13):
+there (Eq. 6; in features \(\phi\), Eq. 13 and, for several, 14):
 
 $$
 L = \mathbb{E}_z \big\| \phi(x) - \mathrm{sg}\big(\phi(x) + V(\phi(x))\big) \big\|^2, \qquad
@@ -26,9 +26,10 @@ them turns \(V\) round. Pull alone would bring all samples of a label to one pla
 
 Three temperatures \(\tau\) look near and far. Distances are in units of their mean, and each
 temperature's \(V\) is divided by its root mean square \(\lambda\) before they are summed (appendix
-A.6), which keeps steps of one size whether samples are far off or nearly right. So the loss can't
-fall to 0 and says nothing about progress: watch \(\lambda\), which is logged as `drift`. It can't
-reach 0 either, since a batch of images and one of perfect samples still differ by chance.
+A.6): steps are of one size whether samples are far off or nearly right. So the loss can't fall to
+0, and only tells how far the temperatures agree. \(\lambda\) is logged as `drift`. It says more,
+but not all: it is small near the images, down to what chance leaves in a batch, and small too as
+long as samples are near each other and far from all images, since then nothing pulls.
 
 Distances have to mean something. In a first phase an autoencoder learns to fill in hidden squares
 of the training images (He et al. 2022, [arXiv:2111.06377](https://arxiv.org/abs/2111.06377)), then
@@ -38,18 +39,19 @@ feature maps, and its code. It is not the classifier that our metrics use.
 ## Departures from the paper
 
 - SNGAN's generator of strided convolutions, with the label in its batch normalisation, where the
-  paper has a transformer with random style tokens.
-- Features are an autoencoder's of 0.2 million weights, seen as three vectors an image. The paper's
-  are those of a ResNet at every place and pooled in several ways, some tuned to labels.
-- Pixels are one of the levels; the paper leaves them out.
+  paper has a transformer with random style tokens, and makes latents or pixels.
+- Features are an autoencoder's of 0.2 million weights, seen as two vectors an image beside the
+  pixels. The paper's are those of a ResNet at every place and pooled in several ways, with a loss
+  for each; the best were tuned to labels.
+- Squares of 4x4 pixels are hidden, the paper hides 2x2 latents; its decoder has short cuts.
 - No guidance: the paper adds images without label to what pushes, and asks for a scale.
 - Images that pull are those of the batch, so labels are as many as chance gives them; the paper
   has 64 for each label from a queue, and as many samples.
 - Small affinities are lifted to the root of 10⁻⁶ as in the released code, so that images pull
   samples from afar. The paper has no such bound.
 - The mean distance leaves out a sample's distance of 0 to itself; the released code counts it.
-- The rate rises over `warmup` steps of the second phase and falls to 0 on half a cosine; in the
-  paper it stays.
+- The rate rises over `warmup` steps of the second phase and falls to 0 on half a cosine; the
+  paper names a warm-up alone.
 - Samples come from an exponential moving average of the weights, kept by the loop.
 """
 
