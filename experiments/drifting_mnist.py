@@ -5,13 +5,13 @@ from imggen.experiment import Experiment
 from imggen.methods.drifting import Config, Drifting
 from imggen.training.config import TrainConfig
 
-STEPS = 10_000
+STEPS = 8_000
 
 experiment = Experiment(
     slug="drifting-mnist",
     title="Drifting on MNIST",
     method=Drifting,
-    settings=Config(lr_steps=STEPS),
+    settings=Config(lr=2e-3, lr_steps=STEPS),
     data=DataConfig(name="mnist"),
     train=TrainConfig(
         steps=STEPS, batch_size=640, precision="bf16", ema_halflife_images=200_000, clip_norm=2.0
