@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.drifting import Config, Drifting
 from imggen.training.config import TrainConfig
 
-STEPS = 8_000
+STEPS = 6_500
 
 experiment = Experiment(
     slug="drifting-mnist",
