@@ -5,13 +5,13 @@ from imggen.experiment import Experiment
 from imggen.methods.mean_flow import Config, MeanFlow, Sampler
 from imggen.training.config import TrainConfig
 
-STEPS = 3_300
+STEPS = 4_000
 
 experiment = Experiment(
     slug="mean-flow-mnist",
     title="MeanFlow on MNIST",
     method=MeanFlow,
-    settings=Config(flow_until=1_100, lr_steps=STEPS),
+    settings=Config(flow_until=1_600, lr_steps=STEPS),
     data=DataConfig(name="mnist"),
     train=TrainConfig(
         steps=STEPS, batch_size=512, precision="bf16", ema_halflife_images=90_000, clip_norm=1.0

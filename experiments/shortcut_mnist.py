@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.shortcut import Config, Sampler, Shortcut
 from imggen.training.config import TrainConfig
 
-STEPS = 4_500
+STEPS = 4_800
 
 experiment = Experiment(
     slug="shortcut-mnist",

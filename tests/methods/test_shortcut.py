@@ -95,15 +95,6 @@ def test_which_rows_learn_what():
     assert stats["loss_flow"].item() > 0.5
 
 
-def test_every_size_has_its_turn_in_a_batch_of_few_rows():
-    method = shortcut(share=0.1)
-    batch, sizes = batch_for(method), []
-    method.two_steps = lambda z, t, k, y: (sizes.append((k - 1).tolist()), z)[1]
-    for step in range(3):
-        method.training_step(batch, step, lambda loss, optimizer, lr=None: None)
-    assert sizes == [[0, 1], [1, 2], [2, 0]]
-
-
 def test_gradient_flows_under_autocast_though_the_target_has_none():
     """The target's passes leave no copies of the weights behind that the loss would then use."""
     method = shortcut()
