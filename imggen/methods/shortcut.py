@@ -22,8 +22,9 @@ number of steps that is a power of two.
 
 - A U-Net of 1.1 million weights on digits folded to half their size, where the paper has
   transformers of 40 to 700 million on photos and their latents.
-- A quarter of each batch learns from its own steps (`share`), an eighth in the paper; they take the
-  step sizes in turn, so that a batch needs a few dozen images to reach all of them. The two errors are averaged over the batch, so `share` is also their weight.
+- A quarter of each batch learns from its own steps (`share`), an eighth in the paper; they take
+  the step sizes in turn, so that a batch needs a few dozen images to reach all of them. The two
+  errors are averaged over the batch, so `share` is also their weight.
 - The second of two steps begins at its own time; Eq. 4 prints that of the first.
 - Tiny steps are learnt at any time, larger ones at multiples of their size.
 - Targets come from the weights as they are, where the paper averages them; they are not clipped,
