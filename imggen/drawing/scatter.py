@@ -16,8 +16,8 @@ Ends = tuple[float, float, float]
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
-WIDTH, HEIGHT = 400, 350
-LEFT, TOP, RIGHT, BOTTOM = 46, 40, 8, 38
+WIDTH, HEIGHT = 400, 356
+LEFT, TOP, RIGHT, BOTTOM = 46, 48, 8, 38
 """Margins: numbers at the left, what a mark says above, numbers and label below."""
 LETTER, LINE = 6.4, 12
 """About as large is a letter of a label, in units of the picture."""
@@ -44,8 +44,8 @@ class Point:
 
     name: str
     """What stands beside it, where there is room."""
-    told: tuple[str, str]
-    """Two lines that it says when it is pointed at."""
+    told: tuple[str, ...]
+    """Lines that it says when it is pointed at, three at most."""
     x: Ends
     y: Ends
     kind: str
@@ -132,7 +132,7 @@ def scatter(
         f'aria-label="{html.escape(label)}">',
         *_frame(across, up),
         *_real(across, up),
-        f'<text class="ask" x="{LEFT}" y="13" aria-hidden="true">{ASK}</text>',
+        f'<text class="ask" x="2" y="11" aria-hidden="true">{ASK}</text>',
     ]
     for point, name in zip(points, names, strict=True):
         shape, colour = SHAPES[kinds.index(point.kind) % len(SHAPES)], colours[point.kind]
@@ -197,6 +197,10 @@ def _mark(
     left, right = (across(end) for end in point.x[1:])
     low, high = (up(end) for end in point.y[1:])
     said = ". ".join(map(html.escape, point.told))
+    lines = "".join(
+        f'<text class="told" x="2" y="{11 + 13 * number}">{html.escape(line)}</text>'
+        for number, line in enumerate(point.told)
+    )
     placed = name or Named(at + 8, height + 4, at > WIDTH / 2)
     anchor = ' text-anchor="end"' if placed.ends else ""
     x = placed.x if name or not placed.ends else at - 8
@@ -204,12 +208,11 @@ def _mark(
         f'<a href="{html.escape(point.link)}" data-key="{html.escape(point.key)}" '
         f'aria-label="{said}" style="--kind:{colour}"><title>{said}</title>'
         f'<path class="interval" d="M{left:.1f} {height:.1f}H{right:.1f}M{at:.1f} {low:.1f}'
-        f'V{high:.1f}"/><circle class="near" cx="{at:.1f}" cy="{height:.1f}" r="11"/>'
+        f'V{high:.1f}"/><circle class="near" cx="{at:.1f}" cy="{height:.1f}" r="8"/>'
         f'<path class="point" transform="translate({at:.1f} {height:.1f})" d="{shape}"/>'
         f'<text class="name{"" if name else " late"}" x="{x:.1f}" y="{placed.y:.1f}"{anchor}>'
         f"{html.escape(point.name)}</text>"
-        f'<text class="told" x="{LEFT}" y="13">{html.escape(point.told[0])}</text>'
-        f'<text class="told" x="{LEFT}" y="28">{html.escape(point.told[1])}</text></a>'
+        f"{lines}</a>"
     )
 
 

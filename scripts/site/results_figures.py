@@ -16,6 +16,8 @@ from imggen.evaluation.report import with_interval
 
 FEWEST = 3
 """So many generators make a picture."""
+NEAR = 0.75
+"""Near real images is who has so much of their coherence and of their variety."""
 QUALITY, COHERENCE, VARIETY = "frechet_distance", "precision", "coverage"
 COLOURS = {name: css(name) for name in NAMES}
 PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -59,6 +61,7 @@ class Figure:
     """A picture, or several of which a reader chooses one."""
 
     name: str
+    asked: str
     views: dict[str, str]
     """SVG by what is chosen."""
     kinds: list[str]
@@ -74,7 +77,7 @@ def quality(group: Group) -> Figure:
     for cost in COSTS:
         able = [g for g in members if cost.of(g) > 0]
         if len({cost.of(g) for g in able}) > 1:
-            points = [_point(g, group, (cost.of(g),) * 3, _ends(g, QUALITY)) for g in able]
+            points = [_point(g, (cost.of(g),) * 3, _ends(g, QUALITY)) for g in able]
             x = Axis(f"{cost.label} (logarithmic)", amount, logarithmic=True)
             label = f"{group.title}: {title(QUALITY)} against {cost.label}"
             views[cost.name] = scatter.scatter(points, x, y, COLOURS, label)
@@ -82,7 +85,7 @@ def quality(group: Group) -> Figure:
         "Low and left is good: near to real images, and cheap. The dashed line is what as many "
         "real training images score."
     )
-    return Figure(f"cost-{group.anchor}", views, _kinds(members), caption)
+    return Figure(f"cost-{group.anchor}", "Cost in", views, _kinds(members), caption)
 
 
 def coherence(group: Group) -> Figure:
@@ -94,17 +97,20 @@ def coherence(group: Group) -> Figure:
         for name, sees, entry in zip((VARIETY, COHERENCE), ("variety", "coherence"), floors,
                                      strict=True)
     )  # fmt: skip
+    near = [g for g in members if _ends(g, VARIETY)[0] >= NEAR * (x.floor or 0)
+            and _ends(g, COHERENCE)[0] >= NEAR * (y.floor or 0)]  # fmt: skip
     views = {}
-    if len(members) >= FEWEST:
-        points = [_point(g, group, _ends(g, VARIETY), _ends(g, COHERENCE)) for g in members]
-        label = f"{group.title}: {title(COHERENCE)} against {title(VARIETY)}"
-        views[""] = scatter.scatter(points, x, y, COLOURS, label)
+    for name, able in {"all": members, "those near real images": near}.items():
+        if len(able) >= FEWEST and (able is members or len(able) < len(members)):
+            points = [_point(g, _ends(g, VARIETY), _ends(g, COHERENCE)) for g in able]
+            label = f"{group.title}: {title(COHERENCE)} against {title(VARIETY)}, {name}"
+            views[name] = scatter.scatter(points, x, y, COLOURS, label)
     caption = (
         "Up: samples look like real images. Right: all kinds of real images occur. "
         f"{scatter.symbol(scatter.CROSS, 'currentColor')} is what as many real training images "
         "score."
     )
-    return Figure(f"coherence-{group.anchor}", views, _kinds(members), caption)
+    return Figure(f"coherence-{group.anchor}", "Show", views, _kinds(members), caption)
 
 
 def _kinds(members: list[Generator]) -> list[str]:
@@ -119,7 +125,7 @@ def _ends(generator: Generator, name: str) -> Ends:
     return factor * value, factor * low, factor * high
 
 
-def _point(generator: Generator, group: Group, x: Ends, y: Ends) -> Point:
+def _point(generator: Generator, x: Ends, y: Ends) -> Point:
     shown = []
     for name in (QUALITY, COHERENCE, VARIETY):
         if generator.metric(name):
@@ -128,16 +134,9 @@ def _point(generator: Generator, group: Group, x: Ends, y: Ends) -> Point:
     sampling = generator.manifest["sampling"]
     passes, operations = sampling["network_passes"], sampling["flops_per_image"]
     cost = f"{passes:g} pass{'' if passes == 1 else 'es'}, {amount(operations, 'FLOP')} an image"
-    return Point(
-        name=generator.short,
-        told=(f"{generator.manifest['title']}: {shown[0]}" if shown else generator.slug,
-              "; ".join([*shown[1:], cost])),
-        x=x,
-        y=y,
-        kind=generator.family,
-        link=f"#{generator.slug}",
-        key=generator.slug,
-    )  # fmt: skip
+    lines = (str(generator.manifest["title"]), "; ".join([*shown[:1], cost]), "; ".join(shown[1:]))
+    return Point(generator.short, lines, x, y, generator.family, f"#{generator.slug}",
+                 key=generator.slug)  # fmt: skip
 
 
 def _figure(figure: Figure) -> str:
@@ -151,7 +150,7 @@ def _figure(figure: Figure) -> str:
             f"{'' if number else ' checked'}> {html.escape(name)}</label>"
             for number, name in enumerate(figure.views)
         )
-        choice = f'<fieldset class="views"><legend>Cost in</legend>{options}</fieldset>'
+        choice = f'<fieldset class="views"><legend>{figure.asked}</legend>{options}</fieldset>'
     views = "".join(f'<div class="view">{view}</div>' for view in figure.views.values())
     legend = "".join(f"<li>{mark(name)} {html.escape(name)}</li>" for name in figure.kinds)
     return (
