@@ -149,5 +149,5 @@ def posts(docs: Path) -> dict[str, str]:
         text = path.read_text(encoding="utf-8")
         slug = re.search(r"^slug: *([\w-]+)", text, re.MULTILINE)
         for card in re.findall(r"\{\{ ?card ([\w-]+) ?\}\}", text):
-            found.setdefault(card, f"blog/{slug[1] if slug else path.stem}/")
+            found.setdefault(card, f"blog/{slug[1] if slug else path.stem}")
     return found

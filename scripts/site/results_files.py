@@ -35,7 +35,7 @@ def record(generator: Generator, post: str | None) -> Json:
     return {
         **{key: manifest[key] for key in PLAIN},
         "family": generator.family,
-        "post": post,
+        "post": post and f"{post}/",
         "dataset": {k: manifest["dataset"][k] for k in ("name", "split", "images", "sha256")},
         "training": {
             "batch_size": manifest["config"]["train"]["batch_size"],
