@@ -1,4 +1,4 @@
-"""The `imggen` command: status, evaluate, sample.
+"""The `imggen` command: status, evaluate, sample, compare.
 
 Libraries that take seconds to import are imported where they are needed: help is quick.
 """
@@ -205,6 +205,38 @@ def sample(
     return 0
 
 
+def compare(
+    generators: Annotated[Positional[tuple[str, ...]], tyro.conf.arg(metavar="SLUG ...")] = (),
+    n: int = protocol.SAMPLES,
+    json: bool = False,
+    root: Path | None = None,
+    docs_dir: Path | None = None,
+    seed: int = protocol.SEED,
+) -> int:
+    """Published generators side by side, with paired tests: which differ by more than chance?
+
+    Args:
+        generators: Two or more published slugs (dcgan-mnist vae-mnist) or run directories, trained
+            on the same images.
+        n: Test images, and samples of each generator, at most; 0 takes all. Fewer is quicker.
+        json: Print JSON for machines.
+        root: Folder that holds the datasets; default $IMGGEN_DATA.
+        docs_dir: The docs folder that holds published runs; default docs/ of this checkout.
+        seed: Seed of the samples and of which images are compared.
+    """
+    from imggen.evaluation import paired, paired_report
+
+    if n < 0:
+        raise UserError(f"--n is {n}: give a number of images from 0 up (0 takes all).")
+    refuse_negative(seed)
+    result = paired.compare(generators, n, seed, root, docs_dir)
+    if json:
+        print(_json(result))
+    else:
+        paired_report.table(result)
+    return 0
+
+
 def _json(value: object) -> str:
     ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
     return json.dumps(value, indent=2, ensure_ascii=ascii_only, allow_nan=False)
@@ -215,7 +247,12 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"imggen {__version__}")
         return
-    commands: Json = {"status": status, "evaluate": evaluate, "sample": sample}
+    commands: Json = {
+        "status": status,
+        "evaluate": evaluate,
+        "sample": sample,
+        "compare": compare,
+    }
     run_command(
         lambda: tyro.extras.subcommand_cli_from_dict(
             commands, prog="imggen", description="The executable blog of image generation."

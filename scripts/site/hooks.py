@@ -13,7 +13,7 @@ In Markdown:
     {{ audit metric-audit responses }}   a table of the audit: responses or checks
     {{ rung metric-audit blur 3 kid }}   one metric on one rung of the audit
     {{ versus gan-or-vae }}              two generators, and which is better for certain
-    {{ results }}                        one row per published experiment
+    {{ results }}                        all published generators, dataset by dataset
     [@radford2015dcgan]                  a citation; references are listed at the end of the page
 """
 
@@ -29,9 +29,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import bibliography
 import figures
+import generators
 import menu
 import published_runs as runs
 import reference
+import results_files
 import wrong_inputs
 from mkdocs.exceptions import PluginError
 
@@ -56,6 +58,11 @@ LANDMARKS = [
 KATEX = re.compile(r"<(?:link|script)[^>]*vendor/katex/[^>]*>(?:</script>)?")
 """A third of what a page weighs, for those without a formula."""
 
+RESULTS = re.compile(
+    r"<(?:link|script)[^>]*(?:stylesheets|javascripts)/results\.(?:css|js)[^>]*>(?:</script>)?"
+)
+"""For the one page that has the table of results."""
+
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
 os.environ.setdefault("DISABLE_MKDOCS_2_WARNING", "true")
 
@@ -79,6 +86,9 @@ def on_files(files: Any, config: Any) -> Any:
     files.append(_generated(config, wrong_inputs.URI, wrong_inputs.page()))
     for uri, still in figures.stills(Path(config.docs_dir)):
         files.append(_generated(config, uri, still))
+    docs = Path(config.docs_dir)
+    for uri, made in results_files.files(docs, generators.published(docs)):
+        files.append(_generated(config, uri, made))
     return files
 
 
@@ -151,6 +161,8 @@ def on_post_page(output: str, page: Any, config: Any) -> str:
     output = menu.filled(output, page.url, Path(config.docs_dir))
     if "arithmatex" not in output:
         output = KATEX.sub("", output)
+    if 'class="results"' not in output:
+        output = RESULTS.sub("", output)
     return with_landmarks(output)
 
 

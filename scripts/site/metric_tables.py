@@ -74,31 +74,3 @@ def versus(result: Result) -> str:
         p = p_value(found[name]["p_value"]).replace(" ", "&nbsp;")
         lines.append(f"| {heading(name)} | {values} | {p} | {better} |")
     return "\n".join([*lines, "", f"<small markdown>{LEGEND}.</small>", ""])
-
-
-def results(experiments: list[tuple[str, Result, str]]) -> str:
-    """One row per experiment, from its title, metrics.json and badge.
-
-    Rows of unlike reference, number of images, features or code are said not to compare.
-    """
-    shown = [name for name in METRICS if TITLES[name].place == "overview"]
-    titles = [heading(name) for name in shown]
-    lines = ['<div class="compact" markdown>', ""]
-    lines += [f"| experiment | {' | '.join(titles)} | state |", "|---" * (len(shown) + 2) + "|"]
-    protocols = set()
-    for name, result, badge in experiments:
-        real, protocol, entries = result["real"], result["protocol"], result["metrics"]
-        against = f"{protocol['n']:,} against {real['name']}:{real['split']}"
-        cells = " | ".join(value_text(n, entries[n]) if n in entries else "–" for n in shown)
-        lines.append(f"| {name}<br><small>{against}</small> | {cells} | {badge} |")
-        weights = result["features"].get("sha256")
-        protocols.add((against, weights, str(sorted(protocol.items()))))
-    lines += ["", "</div>"]
-    if len(protocols) > 1:
-        lines += [
-            "",
-            "!!! warning",
-            "    These rows do not all compare with one another: their reference images, their",
-            "    number, their features or the code of the metrics differ.",
-        ]
-    return "\n".join(lines) + "\n"

@@ -9,13 +9,16 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 import audit_tables
 import cards
 import figures
+import generators
 import metric_tables
+import results_table
 import sweep_tables
 from macro import MacroError, departures, metric_text, refuse_unknown
 from metric_tables import value_text
@@ -287,12 +290,6 @@ class Site:
         return metric_text(rows.get(value, {}), name, f"{slug} has no {name} at {value}")
 
     def results(self) -> str:
-        """One row per published experiment."""
-        folders = sorted((self.docs / "assets" / "experiments").glob("*/metrics.json"))
-        slugs = [path.parent.name for path in folders]
-        return metric_tables.results(
-            [
-                (self.load(s, "manifest.json")["title"], self.scores(s), self.badge(s, short=True))
-                for s in slugs
-            ]
-        )
+        """The table of all published generators, dataset by dataset."""
+        page = results_table.Page(self.docs, self.url, partial(self.badge, short=True))
+        return page.html(generators.published(self.docs, self.scores))

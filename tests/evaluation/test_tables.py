@@ -67,13 +67,6 @@ def test_a_metric_that_the_catalogue_lacks_breaks_the_build(tmp_path, macro):
         site.macro(macro[0], list(macro[1:]))
 
 
-def test_the_table_of_all_experiments_has_a_dash_where_one_was_not_asked(tmp_path):
-    table = publish(tmp_path, {"kid": ROW}).results()
-    assert f"{heading('recall')} |" in table and f"{heading('gan_train')} |" not in table
-    (line,) = [line for line in table.splitlines() if line.startswith("| Run")]
-    assert "| 250 " in line and line.count("| – ") == 5
-
-
 def test_a_fact_below_a_number_is_refused(tmp_path):
     site = publish(tmp_path, {})
     assert site.fact("run", "steps") == "3"

@@ -7,11 +7,11 @@ the sentence that must come.
 
 from hostile_inputs.common import Case
 from hostile_inputs.images import images
-from hostile_inputs.runs import published, runs
+from hostile_inputs.runs import compared, published, runs
 from hostile_inputs.scripts import data, places, scripts
 from hostile_inputs.sets import arrays, sets
 
 CASES: list[Case] = [
-    *(*scripts(), *data(), *places(), *runs(), *published()),
+    *(*scripts(), *data(), *places(), *runs(), *published(), *compared()),
     *(*images(), *arrays(), *sets()),
 ]

@@ -114,6 +114,22 @@ def runs() -> Iterator[Case]:
         yield Case(kind, what, resumed(), says, make)
 
 
+def compared() -> Iterator[Case]:
+    """What `imggen compare` is given by mistake."""
+    wrong = {
+        (): "given nothing",
+        ("dcgan-mnist",): "only dcgan-mnist",
+        ("dcgan-mnist", "dcgan-mnist"): "is named twice",
+        ("dcgan-mnist", "dcgan-mnits"): "choose one of",
+        ("dcgan-mnist", "metric-audit"): "holds no generator",
+        ("dcgan-mnist", "r3gan-stacked-mnist"): "name generators of the same images",
+        ("dcgan-mnist", "vae-mnist", "--n", "5"): "--n is 5",
+    }
+    for given, says in wrong.items():
+        command = " ".join(("imggen compare", *given))
+        yield Case("Generators to compare", command, ("imggen", "compare", *given), says)
+
+
 def published() -> Iterator[Case]:
     kind = "A run to sample from"
     out = ("--out", "{}/grid.png")
