@@ -17,6 +17,7 @@ from imggen.runs.settings import differences
 from imggen.studies.audit.audit import Audit
 from imggen.studies.comparison import Comparison
 from imggen.studies.dirac import Dirac
+from imggen.studies.ladder import Ladder
 from imggen.studies.readable import Readable
 from imggen.studies.trade import Trade
 from imggen.sweep import Sweep
@@ -314,6 +315,6 @@ def test_experiments_keep_to_their_slug():
         assert len(path.read_text().splitlines()) <= 30
     for experiment in load_experiments(REPOSITORY / "experiments"):
         assert isinstance(
-            experiment, (Experiment, Audit, Comparison, Dirac, Readable, Sweep, Trade)
+            experiment, (Experiment, Audit, Comparison, Dirac, Readable, Sweep, Trade, Ladder)
         )
     assert len(set(SLUGS)) == len(SLUGS) >= 2

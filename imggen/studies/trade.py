@@ -141,6 +141,8 @@ class Trade:
     """A field of the method's `Sampler`."""
     values: tuple[str, ...]
     """As `imggen sample --sampler OPTION=VALUE` takes them."""
+    samples: int | None = None
+    """At each value; 10,000 without."""
 
     method_path = f"{trade.__module__}:trade"
     loop = None
@@ -149,7 +151,7 @@ class Trade:
         """The settings of record; the weights are among them: others make it stale."""
         weights = published_weights([self.generator])
         asked = {"weights": weights, "option": self.option, "values": list(self.values)}
-        return {"method": asked}
+        return {"method": asked | ({"samples": self.samples} if self.samples else {})}
 
     def main(self) -> None:
         """Reads the command line, draws and scores, publishes, and exits: 0 done, 2 bad input."""
@@ -160,7 +162,7 @@ class Trade:
         started, code, config = time.monotonic(), git_state(), self.config()
         if options.from_published:
             published_folder(self, options, config)
-        against = Against(data_of(self.generator, options.data.root), SAMPLES)
+        against = Against(data_of(self.generator, options.data.root), self.samples or SAMPLES)
         found, drawn = trade(self.generator, self.option, self.values, against)
         if not options.publish:
             return

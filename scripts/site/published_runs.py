@@ -28,7 +28,7 @@ from imggen.evaluation import side_by_side
 from imggen.evaluation.catalogue import LEGEND
 from imggen.publishing import pictures
 from imggen.publishing.status import status
-from imggen.studies import comparison, dirac, readable, trade
+from imggen.studies import comparison, dirac, ladder, readable, trade
 from imggen.studies.audit import audit
 from imggen.system.files import Json
 
@@ -43,10 +43,12 @@ DOWNLOADS = {
     "comparison": "comparison.json",
     "trainings": sweep.FILE,
     "curve": trade.FILE,
+    "ladder": ladder.FILE,
     "weights": "weights.safetensors",
 }
 FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
 FIGURES |= audit.FIGURES | dirac.FIGURES | readable.FIGURES | sweep.FIGURES | trade.FIGURES
+FIGURES |= ladder.FIGURES
 
 
 @functools.cache
@@ -82,6 +84,8 @@ class Site:
             "spread": self.spread,
             "trained": self.trained,
             "traded": self.traded,
+            "climbed": self.climbed,
+            "climb": self.climb,
         }
         if name not in made:
             raise MacroError(f"no macro is called {name}")
@@ -288,6 +292,17 @@ class Site:
         found = cast("trade.Traded", self.load(slug, trade.FILE))
         rows = {row["value"]: row["metrics"] for row in found["settings"]}
         return metric_text(rows.get(value, {}), name, f"{slug} has no {name} at {value}")
+
+    def climb(self, slug: str, *names: str) -> str:
+        """A ladder of samplers as a table, by these metrics."""
+        return sweep_tables.climb(cast("ladder.Climbed", self.load(slug, ladder.FILE)), names)
+
+    def climbed(self, slug: str, line: str, steps: str, name: str) -> str:
+        """One metric of one sampler at one number of steps; `line` with _ for blanks."""
+        found = cast("ladder.Climbed", self.load(slug, ladder.FILE))
+        rows = {(r["name"], str(r["steps"])): r["metrics"] for r in found["rungs"]}
+        missing = f"{slug} has no {name} of {line} at {steps} steps"
+        return metric_text(rows.get((line.replace("_", " "), steps), {}), name, missing)
 
     def results(self) -> str:
         """The table of all published generators, dataset by dataset."""

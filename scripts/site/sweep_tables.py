@@ -9,6 +9,7 @@ from metric_tables import value_text
 
 from imggen.evaluation.catalogue import LEGEND, heading, known
 from imggen.evaluation.side_by_side import Swept
+from imggen.studies.ladder import Climbed
 
 
 def trainings(swept: Swept, shown: Sequence[str]) -> str:
@@ -45,6 +46,20 @@ def _between(found: Sequence[tuple[float, float, float]]) -> str:
     return (
         f"{statistics.mean(values):.3g} ± {statistics.stdev(values):.2g} "
         f'<span class="interval">(± {own:.2g})</span>'
+    )
+
+
+def climb(found: Climbed, shown: Sequence[str]) -> str:
+    """Markdown: a row for each sampler and number of steps, and one of real training images."""
+    lines = [f"| sampler | steps | passes | {' | '.join(map(heading, shown))} |",
+             "|---" * (len(shown) + 3) + "|"]  # fmt: skip
+    for rung in found["rungs"]:
+        cells = " | ".join(value_text(name, rung["metrics"][name]) for name in shown)
+        lines.append(f"| {rung['name']} | {rung['steps']} | {rung['passes']:g} | {cells} |")
+    cells = " | ".join(value_text(name, found["floor"][name]) for name in shown)
+    about = f"{found['protocol']['n']:,} samples against as many test images. {LEGEND}."
+    return "\n".join(
+        [*lines, f"| real training images | – | – | {cells} |", "", f"<small>{about}</small>", ""]
     )
 
 
