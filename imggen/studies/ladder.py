@@ -123,6 +123,8 @@ class Ladder:
     slug: str
     title: str
     lines: tuple[Climb, ...]
+    samples: int = SAMPLES
+    """At each rung, at most."""
 
     method_path = f"{climb.__module__}:climb"
     loop = None
@@ -134,7 +136,8 @@ class Ladder:
     def config(self) -> Json:
         """The settings of record; the weights are among them: others make it stale."""
         asked = [[line.name, line.generator, *line.sampler, *line.steps] for line in self.lines]
-        return {"method": {"weights": published_weights(self.generators()), "lines": asked}}
+        weights = published_weights(self.generators())
+        return {"method": {"weights": weights, "lines": asked, "samples": self.samples}}
 
     def main(self) -> None:
         """Reads the command line, draws and scores, publishes, and exits: 0 done, 2 bad input."""
@@ -148,7 +151,7 @@ class Ladder:
         data = [data_of(generator, options.data.root) for generator in self.generators()]
         if any(other != data[0] for other in data):
             raise UserError("A ladder's generators must have been trained on the same data.")
-        against, rungs, first = Against(data[0], SAMPLES), list[Rung](), []
+        against, rungs, first = Against(data[0], self.samples), list[Rung](), []
         for line in self.lines:
             more, samples = climb(line, against)
             rungs += more

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from imggen.evaluation.against import Against
-from imggen.studies import ladder as study
 from imggen.studies.ladder import FILE, Climb, Climbed, Ladder, chart, climb
 from imggen.studies.trade import Options, Place, data_of
 from imggen.system.errors import UserError
@@ -62,12 +61,11 @@ def against(mnist_root) -> Against:
     return Against(data_of("flow-matching-mnist", mnist_root), 100)
 
 
-def test_the_script_draws_scores_and_publishes(mnist_root, monkeypatch, tmp_path, capsys):
+def test_the_script_draws_scores_and_publishes(mnist_root, tmp_path, capsys):
     """The real thing, with fewer samples: more steps are better, and cost what they say."""
-    monkeypatch.setattr(study, "SAMPLES", 200)
     asked = Options(docs_dir=tmp_path, data=Place(mnist_root))
     lines = (Climb("Euler", "flow-matching-mnist", (1, 4), ("solver=euler",)),)
-    Ladder("rungs", "Rungs", lines).run(asked)
+    Ladder("rungs", "Rungs", lines, samples=200).run(asked)
     folder = tmp_path / "assets" / "experiments" / "rungs"
     found = json.loads((folder / FILE).read_text())
     assert [rung["passes"] for rung in found["rungs"]] == [1, 4]
