@@ -7,8 +7,8 @@ experiment = Trade(
     title="Guidance of a flow",
     generator="flow-matching-mnist",
     option="guidance",
-    values=("0.0", "1.0", "1.5", "2.0", "3.0", "5.0"),
-    samples=5_000,
+    values=("1.0", "1.5", "2.0", "3.0", "5.0"),
+    samples=2_000,
 )
 
 if __name__ == "__main__":
