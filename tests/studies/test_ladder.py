@@ -76,7 +76,7 @@ def test_the_script_draws_scores_and_publishes(mnist_root, tmp_path, capsys):
 
 
 def test_generators_of_other_data_are_refused(mnist_root, tmp_path):
-    lines = tuple(Climb(s, s, (1,)) for s in ("flow-matching-mnist", "flow-matching-cifar10-jpeg"))
+    lines = tuple(Climb(s, s, (1,)) for s in ("flow-matching-mnist", "sngan-cifar10-jpeg"))
     asked = Options(docs_dir=tmp_path, data=Place(mnist_root))
     with pytest.raises(UserError, match="trained on the same data"):
         Ladder("rungs", "Rungs", lines).run(asked)
