@@ -298,9 +298,13 @@ class Site:
         return sweep_tables.climb(cast("ladder.Climbed", self.load(slug, ladder.FILE)), names)
 
     def climbed(self, slug: str, line: str, steps: str, name: str) -> str:
-        """One metric of one sampler at one number of steps; `line` with _ for blanks."""
+        """One metric of one sampler at one number of steps; `line` with _ for blanks.
+
+        `real floor` in their place gives what real training images score.
+        """
         found = cast("ladder.Climbed", self.load(slug, ladder.FILE))
         rows = {(r["name"], str(r["steps"])): r["metrics"] for r in found["rungs"]}
+        rows["real", "floor"] = found["floor"]
         missing = f"{slug} has no {name} of {line} at {steps} steps"
         return metric_text(rows.get((line.replace("_", " "), steps), {}), name, missing)
 
