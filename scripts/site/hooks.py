@@ -19,6 +19,7 @@ In Markdown:
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+gc.set_threshold(50_000, 20, 100)  # looking through all that torch makes takes a second
 
 import bibliography
 import figures
