@@ -17,6 +17,7 @@ In Markdown:
     [@radford2015dcgan]                  a citation; references are listed at the end of the page
 """
 
+# ruff: noqa: E402 (what is set before torch is imported)
 from __future__ import annotations
 
 import gc
