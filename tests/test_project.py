@@ -101,6 +101,18 @@ def test_no_room_hands_names_on():
             assert imports(path) <= ({"imggen.system.early"} if name == "imggen" else set()), name
 
 
+def test_what_takes_seconds_to_import_waits_until_it_is_needed():
+    """torchvision brings torch's compiler along, scipy.stats all of its distributions."""
+    slow = ("torchvision", "scipy.stats", "sklearn", "matplotlib")
+    for name, path in MODULES.items():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ImportFrom):
+                found = {f"{node.module}.{alias.name}" for alias in node.names}
+            else:
+                found = {a.name for a in node.names} if isinstance(node, ast.Import) else set()
+            assert not [each for each in found if each.startswith(slow)], name
+
+
 def test_files_stay_readable():
     folders = ("imggen", "experiments", "scripts", "tests")
     for path in (p for folder in folders for p in (REPOSITORY / folder).rglob("*.py")):

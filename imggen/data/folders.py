@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
 
 from imggen.data.files import as_set, decode, read_folder, read_images
 from imggen.data.headers import image_files
@@ -85,9 +84,7 @@ def camvid(root: Path, split: str, wanted: Wanted = AS_THEY_ARE) -> Images:
     absent = next((path for path in maps if not path.is_file()), None)
     if absent is not None:
         raise UserError(f"{absent} is missing: each photo needs its label map.")
-    sources = [
-        wanted.fit(decode(path, "L")[None], InterpolationMode.NEAREST_EXACT) for path in maps
-    ]
+    sources = [wanted.fit(decode(path, "L")[None], maps=True) for path in maps]
     odd = next((i for i, found in enumerate(sources) if found.shape != sources[0].shape), None)
     if odd is not None:
         raise UserError(f"{maps[odd]} has another size than {maps[0]}: give --data.size.")

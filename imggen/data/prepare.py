@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from imggen.data.images import Images
 from imggen.system.errors import UserError
@@ -32,16 +31,20 @@ class Wanted:
 
     def apply(self, pixels: Tensor) -> Tensor:
         """uint8 (N, C, H, W) -> uint8 as asked for; bicubic with antialiasing, Rec. 601 grey."""
-        pixels = self.fit(pixels, transforms.InterpolationMode.BICUBIC)
+        pixels = self.fit(pixels)
         if not self.grey or pixels.shape[1] == 1:
             return pixels
         weights = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
         return (pixels * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
 
-    def fit(self, pixels: Tensor, mode: transforms.InterpolationMode) -> Tensor:
-        """The middle square at the size asked for."""
+    def fit(self, pixels: Tensor, *, maps: bool = False) -> Tensor:
+        """The middle square at the size asked for; label `maps` keep their values."""
         if self.size is None or pixels.shape[2:] == (self.size, self.size):
             return pixels
+        from torchvision.transforms.v2 import functional as transforms  # takes two seconds
+
+        modes = transforms.InterpolationMode
+        mode = modes.NEAREST_EXACT if maps else modes.BICUBIC
         square = transforms.center_crop(pixels, [min(pixels.shape[2:])] * 2)
         return transforms.resize(square, [self.size, self.size], mode, antialias=True)
 
@@ -51,7 +54,7 @@ class Wanted:
             return images
         sources = images.sources
         if sources is not None:
-            sources = self.fit(sources, transforms.InterpolationMode.NEAREST_EXACT)
+            sources = self.fit(sources, maps=True)
         blocks = [self.apply(block) for block in images.blocks()]
         return replace(images, pixels=torch.cat(blocks).contiguous(), sources=sources)
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torchvision.transforms.v2 import functional as transforms
 
 from imggen.drawing import grids
 from imggen.drawing.charts import COLOURS, INK, drawing
@@ -74,6 +73,8 @@ def nearest_grid(fake: Features, train: Features, columns: int = 12, rows: int =
 
     The first ones by content hash are shown: a choice that knows nothing of how they look.
     """
+    from torchvision.transforms.v2 import functional as transforms  # takes two seconds
+
     chosen = fake.subset(np.arange(min(columns, len(fake))))
     names = nearest(chosen.values, train.values, k=rows)[1]
     found = [chosen, *(train.subset(column) for column in names.T)]

@@ -9,7 +9,6 @@ from typing import Literal, NotRequired, TypedDict
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from imggen.features import colournet, lenet
 from imggen.features.lenet import load_frozen, load_lenet, load_recipe
@@ -91,6 +90,8 @@ def pixels_extractor(shape: tuple[int, int, int]) -> Extractor:
     smaller = "" if scale == 1 else f"{width}x{height} (bilinear with antialiasing), "
 
     def run(x: Tensor) -> tuple[Tensor, None]:
+        from torchvision.transforms.v2 import functional as transforms  # takes two seconds
+
         x = x if scale == 1 else transforms.resize(x, [height, width], antialias=True)
         return x.flatten(1) / 255, None
 
@@ -103,6 +104,8 @@ def lenet_extractor() -> Extractor:
 
     def run(x: Tensor) -> tuple[Tensor, Tensor | None]:
         if x.shape[1] == 3:
+            from torchvision.transforms.v2 import functional as transforms
+
             x = transforms.rgb_to_grayscale(x)
         features = network.features(_resized(x, lenet.SIZE).float() / 255)
         return features, network.head(features)
@@ -124,6 +127,8 @@ def colour_extractor() -> Extractor:
 
 def _resized(x: Tensor, size: int) -> Tensor:
     """uint8 images (N, C, H, W) at size x size, rounded to uint8 again."""
+    from torchvision.transforms.v2 import functional as transforms
+
     return x if x.shape[2:] == (size, size) else transforms.resize(x, [size, size], antialias=True)
 
 

@@ -6,7 +6,7 @@ import ast
 import functools
 import hashlib
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from imggen.system.errors import UserError
@@ -41,6 +41,17 @@ class Said:
     """By the name that the text uses: another definition that decides results."""
     others: dict[str, str]
     """By the name that the text uses: what it is called where it was imported from."""
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A module without prose and the types of functions."""
+
+    says: dict[str, list[ast.stmt]]
+    """Its statements by the names that they bind; "" are statements that do something."""
+    imports: dict[str, Definition | str]
+    said: dict[str, Said] = field(default_factory=dict)
+    """What was asked before: methods share most of what they use."""
 
 
 def source_hash(*modules: str) -> str:
@@ -91,7 +102,14 @@ def _reached(waiting: list[Definition]) -> dict[Definition, Said]:
 
 def _said(module: str, name: str) -> Said:
     """What a name of a module says: the statements that bind it."""
-    says, imports = _module(module)
+    parsed = _module(module)
+    if name not in parsed.said:
+        parsed.said[name] = _meant(module, name, parsed)
+    return parsed.said[name]
+
+
+def _meant(module: str, name: str, parsed: Parsed) -> Said:
+    says, imports = parsed.says, parsed.imports
     statements = says.get(name, [])
     followed = {each: (module, each) for each in says if name == "*"}
     if name and "" in says:
@@ -187,7 +205,7 @@ def _source(module: str, name: str, importer: str) -> Definition | str:
         return whole, "*"
     if not module.startswith(RESULTS):
         return name if module.split(".")[0] == "imggen" else whole
-    if name not in _module(module)[0]:
+    if name not in _module(module).says:
         raise ProvenanceError(
             f"{importer} imports {name} from {module}, which does not define it: import it from "
             "the file that does, or a change of it would go unseen."
@@ -209,19 +227,13 @@ def _path(module: str) -> Path:
     return Path(spec.origin)
 
 
-def _module(module: str) -> tuple[dict[str, list[ast.stmt]], dict[str, Definition | str]]:
-    """A module's statements by the names that they bind, and what it imports.
-
-    Without prose and the types of functions; "" are statements that do something.
-    """
+def _module(module: str) -> Parsed:
     path = _path(module)
     return _parsed(module, path, path.stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=256)
-def _parsed(
-    module: str, path: Path, _changed_ns: int
-) -> tuple[dict[str, list[ast.stmt]], dict[str, Definition | str]]:
+def _parsed(module: str, path: Path, _changed_ns: int) -> Parsed:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imports = _imports(tree, module)
     for node in ast.walk(tree):
@@ -238,7 +250,7 @@ def _parsed(
         acts = {""} if _acts(statement, own) else set()
         for name in _defines(statement) | acts:
             says.setdefault(name, []).append(statement)
-    return says, imports
+    return Parsed(says, imports)
 
 
 def _is_beside_the_point(statement: ast.stmt) -> bool:

@@ -6,6 +6,7 @@ import functools
 import io
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image
@@ -33,12 +34,18 @@ def still_of(file: str) -> str:
 
 def stills(docs: Path) -> Iterator[tuple[str, bytes]]:
     """Address below docs/ and PNG of the last frame of each published GIF."""
-    for path in sorted((docs / "assets" / "experiments").glob("*/*.gif")):
-        with Image.open(path) as image:
-            image.seek(image.n_frames - 1)  # type: ignore[attr-defined]
-            buffer = io.BytesIO()
-            image.convert("L" if _is_grey(image) else "RGB").save(buffer, "PNG", optimize=True)
-        yield str(Path(still_of(str(path.relative_to(docs)))).as_posix()), buffer.getvalue()
+    paths = sorted((docs / "assets" / "experiments").glob("*/*.gif"))
+    with ThreadPoolExecutor() as threads:  # Pillow lets go of the interpreter
+        for path, still in zip(paths, threads.map(_last_frame, paths)):
+            yield still_of(path.relative_to(docs).as_posix()), still
+
+
+def _last_frame(path: Path) -> bytes:
+    with Image.open(path) as image:
+        image.seek(image.n_frames - 1)  # type: ignore[attr-defined]
+        buffer = io.BytesIO()
+        image.convert("L" if _is_grey(image) else "RGB").save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def _is_grey(image: Image.Image) -> bool:

@@ -17,8 +17,10 @@ In Markdown:
     [@radford2015dcgan]                  a citation; references are listed at the end of the page
 """
 
+# ruff: noqa: E402 (what is set before torch is imported)
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -26,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+gc.set_threshold(50_000, 20, 100)  # looking through all that torch makes takes a second
 
 import bibliography
 import figures

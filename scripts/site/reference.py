@@ -30,9 +30,9 @@ def modules() -> list[str]:
     return sorted([*files, "imggen.methods"], key=lambda name: (ROOMS.index(room_of(name)), name))
 
 
-def front(module: str) -> str:
-    """The head of a module's page."""
-    return FRONT.format(json.dumps(summary(module), ensure_ascii=False))
+def front(said: str) -> str:
+    """The head of a page of a module that says so much of itself."""
+    return FRONT.format(json.dumps(said, ensure_ascii=False))
 
 
 def room_of(module: str) -> str:
@@ -50,22 +50,23 @@ def summary(module: str) -> str:
 
 def pages() -> dict[str, str]:
     """Markdown of the generated pages by their place in docs/."""
-    made = method_pages.pages({name: f"reference/{name}.md" for name in modules()})
-    for name in modules():
+    summaries = {name: summary(name) for name in modules()}
+    made = method_pages.pages({name: f"reference/{name}.md" for name in summaries})
+    for name, said in summaries.items():
         made[f"reference/{name}.md"] = (
-            f"{front(name)}# {name}\n\n::: {name}\n    options:\n      show_root_toc_entry: false\n"
+            f"{front(said)}# {name}\n\n::: {name}\n    options:\n      show_root_toc_entry: false\n"
         )
-    made["reference/index.md"] = index()
+    made["reference/index.md"] = index(summaries)
     return made
 
 
-def index() -> str:
-    """Tables of all modules, one a room."""
+def index(summaries: dict[str, str]) -> str:
+    """Tables of all modules and what they say of themselves, one a room."""
     lines = ["# Reference", "", "Room by room; [how it is built](../contributing.md) says more."]
-    for room, names in by_room(modules()).items():
+    for room, names in by_room(list(summaries)).items():
         lines += ["", f"## {room}", "", summary(f"imggen.{room}"), ""]
         lines += ["| module | what it is |", "|---|---|"]
-        lines += [f"| [`{name}`]({name}.md) | {summary(name)} |" for name in names]
+        lines += [f"| [`{name}`]({name}.md) | {summaries[name]} |" for name in names]
     return "\n".join(lines) + "\n"
 
 
@@ -79,7 +80,7 @@ def by_room(names: list[str]) -> dict[str, list[str]]:
 
 def add_to_nav(config: Any) -> None:
     """Fills the sections Methods and Reference of the navigation."""
-    papers = [uri for uri in pages() if uri.startswith("methods/") and uri.endswith(".md")]
+    papers = ["methods/index.md", *(f"methods/{p.name}.md" for p in method_pages.papers())]
     rooms = by_room(modules())
     found: dict[str, list[Any]] = {
         "Methods": papers,

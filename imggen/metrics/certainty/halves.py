@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from imggen.metrics.arrays import Array, Numbers
 
@@ -57,9 +56,13 @@ def deviation(halves: Array) -> float:
 
 def quantile(level: float) -> float:
     """How many deviations a two-sided interval of `level` reaches: Student's t of CUTS degrees."""
+    from scipy import stats  # takes a second
+
     return float(stats.t.ppf((1 + level) / 2, CUTS))
 
 
 def p_value(deviations: float) -> float:
     """Two-sided p-value of a difference of so many deviations."""
+    from scipy import stats
+
     return float(2 * stats.t.sf(abs(deviations), CUTS))

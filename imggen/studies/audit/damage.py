@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 
 def blur(pixels: Tensor, sigma: float) -> Tensor:
     """Gaussian blur of `sigma` pixels; 0 leaves the images as they are."""
     if sigma == 0:
         return pixels
+    from torchvision.transforms.v2 import functional as transforms  # takes two seconds
+
     size = 2 * int(np.ceil(3 * sigma)) + 1
     padded = transforms.pad(pixels, [size // 2], padding_mode="constant")
     blurred = transforms.gaussian_blur(padded.float(), [size, size], [sigma, sigma])
