@@ -12,6 +12,7 @@ In Markdown:
     {{ departures imggen.methods.dcgan }}  the list from the method's docstring
     {{ audit metric-audit responses }}   a table of the audit: responses or checks
     {{ rung metric-audit blur 3 kid }}   one metric on one rung of the audit
+    {{ climbed few-steps-mnist reflow 1 precision }}  one metric of a sampler, one of its steps
     {{ versus gan-or-vae }}              two generators, and which is better for certain
     {{ results }}                        all published generators, dataset by dataset
     [@radford2015dcgan]                  a citation; references are listed at the end of the page
@@ -42,7 +43,7 @@ from mkdocs.exceptions import PluginError
 
 from imggen.publishing.status import damaged
 
-MACRO = re.compile(r"\{\{ ?([a-z]+)((?: [\w.:-]+)*) ?\}\}")
+MACRO = re.compile(r"\{\{ ?([a-z]+)((?: [^\s{}]+)*) ?\}\}")
 
 # Material's search dialog has no name for screen readers, and its nested navigations share theirs.
 LANDMARKS = [

@@ -48,7 +48,7 @@ DOWNLOADS = {
 }
 FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
 FIGURES |= audit.FIGURES | dirac.FIGURES | readable.FIGURES | sweep.FIGURES | trade.FIGURES
-FIGURES |= ladder.FIGURES
+FIGURES |= {"stairs": ladder.FIGURES["ladder"], "rungs": ladder.FIGURES["rungs"]}
 
 
 @functools.cache

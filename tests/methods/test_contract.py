@@ -101,7 +101,7 @@ class TestPaper:
         index = torch.zeros(len(images), dtype=torch.int64)
         pixels = images.pixels[index]
         alike = dataclasses.replace(images, pixels=pixels, sources=255 - pixels)
-        t = trainer(tmp_path, PAPERS[name], alike, steps=400, frames=0, ema_rampup=0.0)
+        t = trainer(tmp_path, PAPERS[name], alike, steps=200, frames=0, ema_rampup=0.0)
 
         def error() -> float:
             shown = dataclasses.replace(trained_on_digits(t.ema), sources=alike.sources)
