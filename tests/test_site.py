@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import http.server
+import io
+import json
 import os
 import re
 import shutil
@@ -17,6 +20,9 @@ from pathlib import Path
 import axe_playwright_python
 import pytest
 from playwright.sync_api import sync_playwright
+
+from imggen.evaluation.catalogue import TITLES
+from imggen.evaluation.report import with_interval
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHROMIUM = next(
@@ -128,16 +134,62 @@ def test_the_french_report_says_that_it_is_french(site):
 
 
 def test_numbers_on_the_page_are_those_of_the_file(site):
-    import json
-
-    from imggen.evaluation.report import with_interval
-
     folder = REPOSITORY / "docs" / "assets" / "experiments" / "dcgan-mnist"
     metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
     html = (site / "blog" / "dcgan-mnist" / "index.html").read_text()
     for name in ("frechet_distance", "precision", "coverage"):
         shown = with_interval(metrics[name]["value"], *metrics[name]["interval"])
         assert f'{shown[0]} <span class="interval">[{shown[1]}, {shown[2]}]' in html
+
+
+def experiments() -> dict[str, dict[str, dict]]:
+    """By slug: manifest and metrics of each published generator."""
+    folder = REPOSITORY / "docs" / "assets" / "experiments"
+    return {
+        path.parent.name: {
+            name: json.loads((path.parent / f"{name}.json").read_text())
+            for name in ("manifest", "metrics")
+        }
+        for path in sorted(folder.glob("*/metrics.json"))
+    }
+
+
+def test_the_table_and_its_files_hold_the_published_numbers(site):
+    """Every metric of every generator, on the page, as CSV and as JSON."""
+    html = (site / "results" / "index.html").read_text()
+    lines = csv.DictReader(io.StringIO((site / "results" / "generators.csv").read_text()))
+    listed = {line["slug"]: line for line in lines}
+    found = json.loads((site / "results" / "generators.json").read_text())["generators"]
+    assert [row["slug"] for row in found] == list(listed) == list(experiments())
+    for row in found:
+        manifest, result = experiments()[row["slug"]].values()
+        assert row["metrics"] == result["metrics"] and row["sampling"] == manifest["sampling"]
+        line = listed[row["slug"]]
+        for key in ("parameters", "training_flops", "training_wall_seconds"):
+            assert (
+                float(line[key])
+                == manifest[key.removeprefix("training_") if "wall" in key else key]
+            )
+        shown = html.split(f'<tr id="{row["slug"]}"')[1].split("</tr>")[0]
+        for name, entry in result["metrics"].items():
+            ends = [line[name + part] for part in ("", "_low", "_high", "_floor")]
+            published = [entry["value"], *(entry["interval"] or (None, None)), entry.get("floor")]
+            assert [float(end) if end else None for end in ends] == published
+            if TITLES[name].place == "overview":
+                ends = (TITLES[name].factor * end for end in published[:3])
+                text, low, high = with_interval(*ends)
+                cell = f'{text} <span class="interval">[{low}, {high}]'
+                assert f'data-value="{entry["value"]}">{cell}' in shown, (row["slug"], name)
+
+
+def test_links_of_the_table_lead_somewhere(site):
+    html = (site / "results" / "index.html").read_text().split('<div class="results">')[1]
+    for link in re.findall(r'(?:href|src)="(?!http)([^"]+)"', html.split("<footer")[0]):
+        path, _, anchor = link.partition("#")
+        target = (site / "results" / path).resolve()
+        target = target / "index.html" if target.is_dir() else target
+        assert target.is_file(), link
+        assert not anchor or f'id="{anchor}"' in target.read_text(), link
 
 
 ALIKE, SEEN = ("reference/imggen.", "methods/"), (("phone", "dark"), ("desktop", "light"))
@@ -256,6 +308,70 @@ def test_text_keeps_from_the_edge_of_a_phone(address, browser):
         page.goto(address + path, wait_until="load")
         assert page.evaluate(edges) == 0, path
     page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_table_sorts_and_filters_by_mouse_and_by_keyboard(address, browser, device):
+    width, height = DEVICES[device]
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.goto(address + "results/", wait_until="load")
+    column = "[...document.querySelectorAll('#{0} ~ .results-scroll tbody.rows tr')]"
+    column += ".filter(r => !r.hidden).map(r => r.cells[{1}].dataset.value)"
+
+    def values(cell: int, dataset: str = "mnist") -> list[float]:
+        return [float(v) for v in page.evaluate(column.format(dataset, cell)) if v is not None]
+
+    assert values(1) == sorted(values(1)), "the best distance first, as it was built"
+    table = page.locator("#mnist ~ .results-scroll")
+    recall = table.get_by_role("button", name="Recall")
+    recall.click()
+    assert values(5) == sorted(values(5), reverse=True), "higher is better: it comes first"
+    assert table.locator("[aria-sort=descending]").inner_text().startswith("Recall")
+    recall.press("Enter")
+    assert values(5) == sorted(values(5)) and table.locator("[aria-sort]").count() == 1
+    assert values(1, "stacked-mnist") == sorted(values(1, "stacked-mnist")), "a table of its own"
+
+    form = page.get_by_role("search", name="Filter the generators")
+    form.get_by_role("radio", name="all").focus()
+    page.keyboard.press("ArrowRight")
+    shown = page.locator("tbody.rows tr:visible")
+    assert {row.get_attribute("data-family") for row in shown.all()} == {"GAN"}
+    form.locator("label", has_text="VAE").click()
+    assert {row.get_attribute("data-family") for row in shown.all()} == {"VAE"}
+    assert page.locator("#stacked-mnist").is_hidden(), "no heading above nothing"
+    find = form.get_by_role("searchbox", name="Find")
+    assert page.locator(".scatter a.out").count() and " of " in page.locator("output").inner_text()
+    find.fill("two latents")
+    assert [row.get_attribute("id") for row in shown.all()] == ["vae-mnist-2d"]
+    find.fill("no such thing")
+    assert shown.count() == 0 and "none fits" in page.locator("output").inner_text()
+    find.fill("")
+    form.locator("label", has_text="all").click()
+
+    mark = page.locator(".picture").first.locator(".view:visible a[data-key=vae-mnist]")
+    assert mark.locator(".told").first.is_hidden()
+    page.locator(".picture").first.locator("input, a").first.focus()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if mark.evaluate("a => a === document.activeElement"):
+            break
+    assert mark.locator(".told").first.is_visible(), "reached by Tab, it speaks"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+@pytest.mark.browser
+def test_without_scripts_the_table_is_there(address, browser):
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(address + "results/", wait_until="load")
+    assert page.locator("tbody.rows tr:visible").count() == len(experiments())
+    assert page.locator(".results-filter").is_hidden() and page.locator("thead button").count() == 0
+    assert (
+        page.locator(".hint").first.is_visible() and page.locator(".scatter:visible").count() >= 2
+    )
+    context.close()
 
 
 def test_every_page_says_what_it_is_about(site):
