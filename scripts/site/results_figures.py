@@ -53,7 +53,7 @@ def figures(group: Group) -> str:
     if len(group.members) < FEWEST:
         return ""
     made = "".join(map(_figure, (quality(group), coherence(group))))
-    return f'<div class="pictures">{made}</div>\n' if made else ""
+    return f'<div class="pictures" data-search-exclude>{made}</div>\n' if made else ""
 
 
 @dataclass(frozen=True)

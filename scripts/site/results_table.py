@@ -155,7 +155,8 @@ class Page:
             for name in ("", *families)
         )
         return (
-            '<form class="results-filter" role="search" aria-label="Filter the generators">'
+            '<form class="results-filter" role="search" data-search-exclude '
+            'aria-label="Filter the generators">'
             f"<fieldset><legend>Family</legend>{choices}</fieldset>"
             '<label class="find"><span>Find</span> <input type="search" name="find" '
             'autocomplete="off" spellcheck="false" placeholder="name, paper, device"></label>'
