@@ -69,8 +69,8 @@ def evaluate(
     """Scores generated images against real ones, with 95 % intervals.
 
     Args:
-        real: A folder of images (8 bits; sub-folders are classes), a .npy/.npz of uint8 images
-            (N, H, W[, 3]), a .npy of features (n, d), or NAME:SPLIT
+        real: A folder of images (8 bits; sub-folders are classes; ./-x for one called -x), a
+            .npy/.npz of uint8 images (N, H, W[, 3]), a .npy of features (n, d), or NAME:SPLIT
             (mnist:test, or its first images as in mnist:test[:500]).
         fake: The same, or a run directory or published slug, which is sampled on the fly.
         against: A second generator, as `fake`: is the first better?

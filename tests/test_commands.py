@@ -307,7 +307,12 @@ def test_redrawing_from_the_published_weights_gives_the_same_figures(finished, r
     before = json.loads((folder / "manifest.json").read_text())["files"]
     done = run("experiments/dcgan_mnist.py", "--from-published", "--docs-dir", tmp_path / "docs")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads((folder / "manifest.json").read_text())["files"] == before
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["files"] == before
+    manifest["dataset"]["sha256"] = "0" * 64
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    again = ("experiments/dcgan_mnist.py", "--from-published", "--docs-dir", tmp_path / "docs")
+    bad(run(*again), "digits holds other images here than dcgan-mnist was trained on")
 
 
 def test_experiments_keep_to_their_slug():

@@ -17,25 +17,31 @@ if TYPE_CHECKING:
     AnyArray = npt.NDArray[np.generic]
 
 
-def read_array(path: Path, split: str = "all", key: str = "") -> Images:
+def read_array(path: Path, split: str = "all", key: str | None = None) -> Images:
     """uint8 images (N, H, W), (N, H, W, 1) or (N, H, W, 3) from .npy, or from .npz.
 
-    `key` names one array of several (FILE.npz:KEY).
+    `key` names one array of several (FILE.npz:KEY); one saved without a name has the key "".
 
     Raises: UserError for another shape or type, or a file that is no array; nothing is unpickled.
     """
     arrays = _load(path)
-    if key and key not in arrays:
-        raise UserError(f"{path} holds no array {key}: it has {', '.join(sorted(arrays))}.")
-    images = [key] if key else [n for n, a in arrays.items() if _looks_like_images(a)]
+    if key is not None and key not in arrays:
+        has = ", ".join(map(_called, sorted(arrays))) or "none"
+        raise UserError(f"{path} holds no array {_called(key)}: it has {has}.")
+    images = [key] if key is not None else [n for n, a in arrays.items() if _looks_like_images(a)]
     if len(images) > 1 or not arrays:
-        held = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
+        found = [f"{_called(name)} {array.shape}" for name, array in arrays.items()]
+        held = ", ".join(found) or "nothing"
         raise UserError(
             f"{path} does not hold exactly one array of images ({held}): choose one with "
             f"{path}:NAME."
         )
     array = arrays[images[0]] if images else next(iter(arrays.values()))
     return Images(str(path), split, _pixels(path, array), None)
+
+
+def _called(key: str) -> str:
+    return key or "(no name)"
 
 
 def _load(path: Path) -> dict[str, AnyArray]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,6 +26,7 @@ from imggen.data.headers import (
     Header,
     header,
     image_files,
+    listed,
     unreadable,
 )
 from imggen.data.images import Images, pixel_hashes
@@ -124,12 +126,12 @@ def find_images(
 
     Raises: UserError when there is none, when sizes differ, or when one is no image.
     """
-    paths = image_files(path, skip_unreadable)
-    known = len(paths)
     if skip_unreadable:
-        paths = _readable(path, paths)
-    found = replace(as_set(paths, wanted), name=str(path), split=split, left_out=known - len(paths))
-    parents = [file.relative_to(path).parts[:-1] for file in paths]
+        headers, left_out = _readable(path)
+    else:
+        headers, left_out = {file: header(file) for file in image_files(path)}, 0
+    found = replace(as_set(headers, wanted), name=str(path), split=split, left_out=left_out)
+    parents = [file.relative_to(path).parts[:-1] for file in headers]
     if not all(parents):
         return found
     classes = sorted({parts[0] for parts in parents})
@@ -137,12 +139,12 @@ def find_images(
     return replace(found, labels=labels, classes=tuple(classes))
 
 
-def as_set(paths: Sequence[Path], wanted: Wanted) -> ImageFiles:
+def as_set(known: Mapping[Path, Header], wanted: Wanted) -> ImageFiles:
     """Files as one set, by their headers.
 
-    Raises: UserError when their sizes differ and none was asked for, or when one is no image.
+    Raises: UserError when their sizes differ and none was asked for.
     """
-    headers = [header(file) for file in paths]
+    paths, headers = list(known), list(known.values())
     sizes = [(found.width, found.height) for found in headers]
     other = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
     if other is not None and wanted.size is None:
@@ -160,25 +162,30 @@ def _size(found: Header) -> str:
     return f"{found.width}x{found.height}"
 
 
-def _readable(folder: Path, paths: list[Path]) -> list[Path]:
-    """The files that can be decoded. Raises: UserError when none can."""
-    kept, reasons = [], []
+def _readable(folder: Path) -> tuple[dict[Path, Header], int]:
+    """The headers of the files that can be decoded, and how many can't.
+
+    Raises: UserError when none can.
+    """
+    paths, reasons = listed(folder)
+    kept = {}
     for path in paths:
         try:
-            header(path)
+            found = header(path)
             decode(path, "RGB")
-            kept.append(path)
+            kept[path] = found
         except UserError as error:
             reasons.append(str(error))
+    known = len(kept) + len(reasons)
     if not kept:
-        raise UserError(f"None of the {len(paths)} images of {folder} can be read: {reasons[0]}")
+        raise UserError(f"None of the {known} images of {folder} can be read: {reasons[0]}")
     if reasons:
         warnings.warn(
-            f"{len(reasons)} of the {len(paths)} images of {folder} were left out; the first: "
+            f"{len(reasons)} of the {known} images of {folder} were left out; the first: "
             f"{reasons[0]}",
             stacklevel=2,
         )
-    return kept
+    return kept, len(reasons)
 
 
 def read_images(path: Path, split: str = "all", wanted: Wanted = AS_THEY_ARE) -> Images:
@@ -188,9 +195,10 @@ def read_images(path: Path, split: str = "all", wanted: Wanted = AS_THEY_ARE) ->
     """
     if path.is_dir():
         return read_folder(path / split if (path / split).is_dir() else path, split, wanted)
-    file, _, key = str(path).rpartition(":") if not path.exists() else (str(path), "", "")
-    if Path(file).is_file() and Path(file).suffix in (".npy", ".npz"):
-        return wanted.images(read_array(Path(file), split, key))
+    named = re.fullmatch(r"(.+?\.np[yz]):(.*)", str(path), re.DOTALL)  # keys may have colons
+    file, key = (Path(named[1]), named[2]) if named and not path.exists() else (path, None)
+    if file.is_file() and file.suffix in (".npy", ".npz"):
+        return wanted.images(read_array(file, split, key))
     if path.is_file():
         raise UserError(f"{path} is no folder, .npy or .npz file: give one of these.")
     what = "is no file or folder" if path.exists() else "does not exist"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from imggen.data.files import as_set, decode, read_folder, read_images
-from imggen.data.headers import image_files
+from imggen.data.headers import header, image_files
 from imggen.data.images import Images
 from imggen.data.prepare import AS_THEY_ARE, Wanted
 from imggen.system.errors import UserError
@@ -119,4 +119,4 @@ def _existing(root: Path, name: str, holds: str) -> Path:
 
 def _pixels(paths: Sequence[Path], wanted: Wanted) -> Tensor:
     """uint8 (N, C, H, W) of files."""
-    return torch.cat(list(as_set(paths, wanted).blocks()))
+    return torch.cat(list(as_set({path: header(path) for path in paths}, wanted).blocks()))

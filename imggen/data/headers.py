@@ -16,6 +16,8 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", "
             ".pgm", ".avif"}  # fmt: skip
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF")
 """What is decoded, whatever a file is called: Pillow would start other programs for some kinds."""
+SEVERAL = ("GIF", "PNG", "WEBP", "TIFF", "AVIF")
+"""What may move or have pages; what a camera puts behind a JPEG is no picture of ours."""
 UNREAD = {".heic", ".heif", ".jxl", ".jp2", ".svg", ".psd", ".cr2", ".nef", ".arw", ".dng", ".exr"}
 """Images too, but of kinds that are not read here: said, not skipped."""
 GREY_MODES = ("1", "L", "LA")
@@ -43,34 +45,41 @@ def is_run(folder: Path) -> bool:
     return {"manifest.json", "weights.safetensors"} <= has or {"log.txt", "stats.jsonl"} <= has
 
 
-def image_files(folder: Path, skip: bool = False) -> list[Path]:
+def image_files(folder: Path) -> list[Path]:
     """The image files below a folder, sorted, through links; nothing that is hidden.
-
-    With `skip`, those that are not read here are left out.
 
     Raises: UserError when there is none, for an image of a kind that is not read, for something
     that is no file, and for the folder of a run.
+    """
+    found, wrong = listed(folder)
+    if wrong:
+        raise UserError(wrong[0])
+    return found
+
+
+def listed(folder: Path) -> tuple[list[Path], list[str]]:
+    """The image files below a folder as `image_files`, and what is wrong with others.
+
+    Raises: UserError when there is neither, and for the folder of a run.
     """
     if is_run(folder):
         raise UserError(
             f"{folder} is the folder of a run, and its pictures are grids, not images: run its "
             "command again until it is finished, and give it as FAKE."
         )
-    found = []
-    for path in _walk(folder):
+    found, wrong = [], []
+    for path in sorted(_walk(folder)):
         suffix = path.suffix.lower()
-        if skip and (suffix in UNREAD or not path.is_file()):
-            continue
         if suffix in UNREAD:
-            raise UserError(f"{path} is of a kind that is not read: convert it to PNG first.")
-        if suffix in SUFFIXES:
-            if not path.is_file():
-                what = "a link to nothing" if not path.exists() else "no regular file"
-                raise UserError(f"{path} is {what}: remove it.")
+            wrong.append(f"{path} is of a kind that is not read: convert it to PNG first.")
+        elif suffix in SUFFIXES and not path.is_file():
+            what = "a link to nothing" if not path.exists() else "no regular file"
+            wrong.append(f"{path} is {what}: remove it.")
+        elif suffix in SUFFIXES:
             found.append(path)
-    if not found:
+    if not found and not wrong:
         raise UserError(f"{folder} holds no images ({', '.join(sorted(SUFFIXES))}).")
-    return sorted(found)
+    return found, wrong
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -92,18 +101,25 @@ def _walk(folder: Path) -> Iterator[Path]:
 def header(path: Path) -> Header:
     """Size and kind of an image; of its pixels nothing is decoded.
 
-    Raises: UserError for a file that is no image or has more than 8 bits a channel.
+    Raises: UserError for a file that is no image, has more than 8 bits a channel, or shows several
+    pictures one after the other.
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
             mode, (width, height) = image.mode, image.size
             deep = mode.startswith(("I", "F")) or _bits(path, image) > 8
             turned = _orientation(image) in (5, 6, 7, 8)
+            several = image.format in SEVERAL and image.is_animated  # type: ignore[attr-defined]
     except BROKEN as error:
         raise unreadable(path, error) from error
     if deep:
         raise UserError(
             f"{path} has more than 8 bits a channel ({mode}): convert it to 8 bits first."
+        )
+    if several:
+        raise UserError(
+            f"{path} holds several pictures, frames or pages: save those you mean as files of "
+            "their own."
         )
     width, height = (height, width) if turned else (width, height)
     return Header(width, height, mode in GREY_MODES)

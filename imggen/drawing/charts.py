@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from imggen.drawing import fonts
+
 if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.axes import Axes
@@ -30,10 +32,11 @@ KINDS = ("#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#edc948", "#b07
 
 
 @contextlib.contextmanager
-def drawing(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
+def drawing(width: float, height: float, names: str = "") -> Iterator[tuple[Figure, io.BytesIO]]:
     """An empty figure of `width` x `height` inches, and where to save it.
 
-    It draws no background, so that the page's own shows through.
+    `names` are what it shows of a user's own, in any script. It draws no background, so that the
+    page's own shows through.
     """
     # matplotlib takes 0.3 s to import: only those who draw charts pay for it.
     import matplotlib
@@ -53,6 +56,8 @@ def drawing(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
         "axes.spines.top": False,
         "axes.spines.right": False,
     }
+    if len(found := fonts.families(names)) > 1:
+        style["font.family"] = found
     with plt.rc_context(style):
         figure = plt.figure(figsize=(width, height), layout="constrained")
         try:

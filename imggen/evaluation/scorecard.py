@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from imggen.drawing import grids
+from imggen.drawing import fonts, grids
 from imggen.drawing.charts import COLOURS, INK, drawing
 from imggen.evaluation.catalogue import METRICS, Entries, known, title
 from imggen.evaluation.evaluate import Result, Sets
@@ -48,7 +48,8 @@ def scorecard(
     their nearest training images, or None; `against` are a second generator's name and metrics.
     """
     places = "bs" if neighbours is None else "bs;nn"  # bars and scatter above neighbours
-    with drawing(11, 4.4 if neighbours is None else 8.4) as (figure, buffer):
+    names = about if against is None else about + against[0]
+    with drawing(11, 4.4 if neighbours is None else 8.4, names) as (figure, buffer):
         figure.suptitle(plain(about), fontsize=11, color=INK)
         axes = figure.subplot_mosaic(places)
         _bars(axes["b"], {n: metrics[n] for n in SHARES if metrics[n]["value"] is not None})
@@ -65,7 +66,7 @@ def scorecard(
 
 def plain(name: str) -> str:
     """A name as it is: between two dollars matplotlib would set mathematics."""
-    return name.replace("$", r"\$")
+    return fonts.legible(name).replace("$", r"\$")
 
 
 def nearest_grid(fake: Features, train: Features, columns: int = 12, rows: int = 3) -> Pixels:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import json
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from imggen.system import signals
@@ -84,7 +87,16 @@ def leave(code: int) -> NoReturn:
 
 def _say(sentence: str) -> int:
     _tell(f"error: {sentence}")
+    _report(sentence)
     return BAD_INPUT
+
+
+def _report(sentence: str) -> None:
+    """Puts the sentence where torchrun looks for the reason of its own long report."""
+    if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        about = {"message": sentence, "extraInfo": {"timestamp": str(int(time.time()))}}
+        with contextlib.suppress(OSError):
+            Path(file).write_text(json.dumps({"message": about}), encoding="utf-8")
 
 
 def _tell(line: str) -> None:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from imggen.data import datasets, files
+from imggen.data.headers import header
 from imggen.data.images import Images
 from imggen.data.prepare import Wanted
 from imggen.system.errors import UserError
@@ -97,7 +98,7 @@ def test_links_are_followed_once_and_what_is_hidden_is_left_out(tmp_path):
     assert found.labels.tolist() == [0, 0, 1, 1, 1]
 
 
-def test_unreadable_files_are_left_out_when_asked_and_counted(tmp_path):
+def test_unreadable_files_are_left_out_when_asked_and_counted(tmp_path, monkeypatch):
     photos(tmp_path, [(8, 8)] * 4)
     (tmp_path / "bad.png").write_bytes(b"no image")
     whole = (tmp_path / "003.png").read_bytes()
@@ -108,8 +109,14 @@ def test_unreadable_files_are_left_out_when_asked_and_counted(tmp_path):
         found = files.find_images(tmp_path, skip_unreadable=True)
     assert len(found) == 3 and found.left_out == 2
     (tmp_path / "z.heic").touch()
-    with pytest.warns(UserWarning, match="left out"):
-        assert len(files.find_images(tmp_path, skip_unreadable=True)) == 3
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "notes.txt").symlink_to(tmp_path / "nowhere")
+    read: list[Path] = []
+    monkeypatch.setattr(files, "header", lambda path: read.append(path) or header(path))
+    with pytest.warns(UserWarning, match="4 of the 7 images"):
+        found = files.find_images(tmp_path, skip_unreadable=True)
+    assert len(found) == 3 and found.left_out == 4, "other kinds of images count too"
+    assert len(read) == len(set(read)) == 5, "each header is read once"
 
 
 def test_validation_images_are_told_and_belong_to_all(tmp_path):
@@ -155,3 +162,24 @@ def test_evaluate_prepares_both_sets_and_says_so(run, tmp_path):
                "--json")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert '"images": "the middle square at 8x8 and grey"' in done.stdout
+
+
+SEVERAL = ("gif", "png", "webp", "tif")
+
+
+@pytest.mark.parametrize("suffix", SEVERAL)
+def test_a_file_of_several_pictures_is_refused_and_left_out_when_asked(tmp_path, suffix):
+    photos(tmp_path, [(8, 8)] * 3)
+    first, *others = (Image.open(tmp_path / f"00{i}.png") for i in range(3))
+    first.save(tmp_path / f"moves.{suffix}", save_all=True, append_images=others)
+    with pytest.raises(UserError, match=rf"moves\.{suffix} holds several pictures"):
+        files.find_images(tmp_path)
+    with pytest.warns(UserWarning, match="1 of the 4 images"):
+        assert files.find_images(tmp_path, skip_unreadable=True).left_out == 1
+
+
+def test_what_a_camera_puts_behind_a_photo_does_not_count(tmp_path):
+    photos(tmp_path, [(8, 8)] * 2)
+    photo, preview = (Image.open(tmp_path / f"00{i}.png") for i in range(2))
+    photo.save(tmp_path / "photo.jpg", "MPO", save_all=True, append_images=[preview])
+    assert len(files.find_images(tmp_path)) == 3

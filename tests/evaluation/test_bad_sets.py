@@ -132,6 +132,13 @@ def test_an_archive_with_labels_gives_its_images(tmp_path):
     assert len(files.read_images(Path(f"{tmp_path}/two.npz:arr_1"))) == 40
     with pytest.raises(UserError, match="holds no array arr_2: it has arr_0, arr_1"):
         files.read_images(Path(f"{tmp_path}/two.npz:arr_2"))
+    np.savez(tmp_path / "odd.npz", **{"a:b": GREY, "": GREY[:20]})
+    assert len(files.read_images(Path(f"{tmp_path}/odd.npz:a:b"))) == 40
+    assert len(files.read_images(Path(f"{tmp_path}/odd.npz:"))) == 20
+    with pytest.raises(UserError, match=r"a:b \(40, 8, 8\), \(no name\) .*choose one"):
+        files.read_images(tmp_path / "odd.npz")
+    with pytest.raises(UserError, match=r"no array \(no name\): it has arr_0, arr_1"):
+        files.read_images(Path(f"{tmp_path}/two.npz:"))
     np.savez(tmp_path / "empty.npz")
     with pytest.raises(UserError, match=r"exactly one array of images \(nothing\)"):
         files.read_images(tmp_path / "empty.npz")

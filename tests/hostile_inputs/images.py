@@ -57,6 +57,14 @@ def whole(suffix: str) -> bytes:
     return buffer.getvalue()
 
 
+def moving() -> bytes:
+    """A GIF of two frames."""
+    buffer = io.BytesIO()
+    first, second = (Image.fromarray(image) for image in GREY[:2])
+    first.save(buffer, "GIF", save_all=True, append_images=[second])
+    return buffer.getvalue()
+
+
 def images() -> Iterator[Case]:
     kind = "An image among 40 good ones"
 
@@ -72,6 +80,7 @@ def images() -> Iterator[Case]:
                    whole(suffix)[: len(whole(suffix)) // 2])  # fmt: skip
     for suffix in (".heic", ".svg", ".jxl", ".psd", ".dng"):
         yield case(f"a {suffix}", "convert it to PNG", f"z{suffix}", b"x")
+    yield case("an animation", "holds several pictures", "z.gif", moving())
     yield case("16 bits, grey", "more than 8 bits", "z.png", png("I;16"))
     yield case("16 bits, colour", "more than 8 bits", "z.png", sixteen_bits())
     yield case("transparent, with an alpha channel", "transparent pixels", "z.png", png("RGBA"))
