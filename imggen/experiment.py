@@ -248,7 +248,7 @@ class Experiment:
         """
         source = published_folder(self, options, options.config())
         trained, manifest = restore.load(source)
-        data = DataConfig(**{**manifest["config"]["data"], "root": options.data.root})
+        data = restore.recorded_data(manifest, options.data.root)
         images = data.load()
         manifest["dataset"], before = about(images), manifest["dataset"]
         if any(manifest["dataset"][key] != before[key] for key in IDENTITY if key in before):

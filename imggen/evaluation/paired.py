@@ -25,7 +25,7 @@ from imggen.features.sets import Features, Source
 from imggen.metrics import frechet, kid, neighbours
 from imggen.metrics.certainty.many import holm
 from imggen.runs.places import find
-from imggen.runs.restore import sample_images
+from imggen.runs.restore import recorded_data, sample_images
 from imggen.runs.settings import Manifest
 from imggen.system.errors import UserError
 from imggen.system.files import Json, read_json
@@ -168,7 +168,7 @@ def _dataset(candidate: Candidate) -> Json:
 def data_of(candidate: Candidate, root: Path | None) -> DataConfig:
     """The data of a generator's manifest, below `root`. Raises: UserError for a damaged one."""
     try:
-        return DataConfig(**{**candidate.manifest["config"]["data"], "root": root})
+        return recorded_data(candidate.manifest, root)
     except (KeyError, TypeError) as error:
         raise UserError(
             f"The manifest of {candidate.name} is not whole ({type(error).__name__}: {error})."

@@ -23,16 +23,14 @@ def sampling_cost(trained: Trained) -> dict[str, float | str]:
     A pass is a call of one of the method's own networks with one image; of several networks the
     one that is called most often counts. Guidance, which asks a network twice, counts twice.
     """
-    passes = _Passes(trained.method.named_children())
-    z, y = fixed_latents(trained.method, COUNTED, "cost"), conditions(trained, COUNTED, SEED)
-    with passes, FlopCounterMode(display=False) as flops:
-        draw(trained, z, y)
-    z, y = fixed_latents(trained.method, TIMED, "cost"), conditions(trained, TIMED, SEED)
+    with FlopCounterMode(display=False) as flops:
+        passes = network_passes(trained)
+    z, y = _asked(trained, TIMED)
     started = time.perf_counter()
     draw(trained, z, y)
     seconds = time.perf_counter() - started
     return {
-        "network_passes": passes.most() / COUNTED,
+        "network_passes": passes,
         "flops_per_image": flops.get_total_flops() / COUNTED,
         "ms_per_image": round(1000 * seconds / TIMED, 4),
         "device": device_name(next(trained.method.parameters()).device),
@@ -40,12 +38,16 @@ def sampling_cost(trained: Trained) -> dict[str, float | str]:
 
 
 def network_passes(trained: Trained) -> float:
-    """Network passes of one image, counted as in `sampling_cost`."""
+    """Network passes of one image, as `sampling_cost` tells what a pass is."""
     passes = _Passes(trained.method.named_children())
-    z, y = fixed_latents(trained.method, COUNTED, "cost"), conditions(trained, COUNTED, SEED)
     with passes:
-        draw(trained, z, y)
+        draw(trained, *_asked(trained, COUNTED))
     return passes.most() / COUNTED
+
+
+def _asked(trained: Trained, n: int) -> tuple[Tensor, Tensor | None]:
+    """Latents and conditions of the `n` images whose cost is taken."""
+    return fixed_latents(trained.method, n, "cost"), conditions(trained, n, SEED)
 
 
 class _Passes:

@@ -68,6 +68,14 @@ def settings(kind: type[Any], manifest: Manifest, part: str = "method") -> Any:
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
 
+def recorded_data(manifest: Manifest, root: Path | None) -> DataConfig:
+    """The data that a manifest's run was trained on, looked for below `root`.
+
+    Raises: KeyError or TypeError for a manifest that is not whole.
+    """
+    return DataConfig(**{**manifest["config"]["data"], "root": root})
+
+
 def load(folder: Path) -> tuple[Trained, Manifest]:
     """The method with its published weights, ready to sample on the CPU, and its manifest.
 
@@ -159,7 +167,7 @@ def sample_images(
     trained = with_sampler(trained, sampler)
     try:
         slug, classes = str(manifest["slug"]), tuple(map(str, manifest["dataset"]["classes"]))
-        data = DataConfig(**{**manifest["config"]["data"], "root": root})
+        data = recorded_data(manifest, root)
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{folder / 'manifest.json'} is not whole ({type(error).__name__}: {error})."
