@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
+from imggen import sweep
+from imggen.studies import comparison, ladder, trade
 from imggen.system.files import Json
+
+DOWNLOADS = {
+    "metrics": "metrics.json",
+    "numbers": "audit.json",
+    "comparison": comparison.FILE,
+    "trainings": sweep.FILE,
+    "curve": trade.FILE,
+    "ladder": ladder.FILE,
+    "weights": "weights.safetensors",
+}
+"""What a reader may want of the files that were published."""
+
+
+def downloads(files: Iterable[str], link: Callable[[str], str]) -> str:
+    """Links to the manifest and to those of `files` that a reader may want."""
+    shown = {"manifest": "manifest.json"}
+    shown |= {title: name for title, name in DOWNLOADS.items() if name in files}
+    return ", ".join(f"[{title}]({link(name)})" for title, name in shown.items())
 
 
 def flops_text(flops: float) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from families import family
 
-from imggen.evaluation.catalogue import METRICS, TITLES, Entry
+from imggen.evaluation.catalogue import Entry
 from imggen.system.files import Json
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ DATASETS = {
     "magnetic_tile": "Magnetic tiles",
 }
 """How people read the names of datasets; others are shown as they are."""
-SHOWN = tuple(name for name in METRICS if TITLES[name].place == "overview")
-"""The metrics of the table."""
 
 
 @dataclass(frozen=True)
@@ -141,13 +139,21 @@ def published(docs: Path, check: Callable[[str], object] | None = None) -> list[
     return found
 
 
+class Post(NamedTuple):
+    """A post, by its file and by its place on the site."""
+
+    file: str
+    address: str
+
+
 @functools.cache
-def posts(docs: Path) -> dict[str, str]:
-    """By experiment: the address of the post that has its card."""
-    found: dict[str, str] = {}
+def posts(docs: Path) -> dict[str, Post]:
+    """By experiment: the post that has its card."""
+    found: dict[str, Post] = {}
     for path in sorted((docs / "blog" / "posts").glob("*.md")):
         text = path.read_text(encoding="utf-8")
         slug = re.search(r"^slug: *([\w-]+)", text, re.MULTILINE)
+        post = Post(f"blog/posts/{path.name}", f"blog/{slug[1] if slug else path.stem}/")
         for card in re.findall(r"\{\{ ?card ([\w-]+) ?\}\}", text):
-            found.setdefault(card, f"blog/{slug[1] if slug else path.stem}")
+            found.setdefault(card, post)
     return found

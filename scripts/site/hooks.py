@@ -59,13 +59,11 @@ LANDMARKS = [
     ),
 ]
 
-KATEX = re.compile(r"<(?:link|script)[^>]*vendor/katex/[^>]*>(?:</script>)?")
-"""A third of what a page weighs, for those without a formula."""
-
-RESULTS = re.compile(
-    r"<(?:link|script)[^>]*(?:stylesheets|javascripts)/results\.(?:css|js)[^>]*>(?:</script>)?"
-)
-"""For the one page that has the table of results."""
+ONLY_WITH = {
+    "arithmatex": r"vendor/katex/",
+    'class="results"': r"(?:stylesheets|javascripts)/results\.(?:css|js)",
+}
+"""By what a page must hold: styles and scripts that weigh too much for every page."""
 
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
 os.environ.setdefault("DISABLE_MKDOCS_2_WARNING", "true")
@@ -163,10 +161,10 @@ def on_post_page(output: str, page: Any, config: Any) -> str:
     if language:
         output = re.sub(r'<html lang="[a-z]+"', f'<html lang="{language}"', output, count=1)
     output = menu.filled(output, page.url, Path(config.docs_dir))
-    if "arithmatex" not in output:
-        output = KATEX.sub("", output)
-    if 'class="results"' not in output:
-        output = RESULTS.sub("", output)
+    for needed, files in ONLY_WITH.items():
+        if needed not in output:
+            tag = rf"<(?:link|script)[^>]*{files}[^>]*>(?:</script>)?"
+            output = re.sub(tag, "", output)
     return with_landmarks(output)
 
 

@@ -7,7 +7,7 @@ import html
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -37,18 +37,9 @@ if TYPE_CHECKING:
 
     from imggen.evaluation.evaluate import Result
 
-DOWNLOADS = {
-    "metrics": "metrics.json",
-    "numbers": "audit.json",
-    "comparison": "comparison.json",
-    "trainings": sweep.FILE,
-    "curve": trade.FILE,
-    "ladder": ladder.FILE,
-    "weights": "weights.safetensors",
-}
 FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
 FIGURES |= audit.FIGURES | dirac.FIGURES | readable.FIGURES | sweep.FIGURES | trade.FIGURES
-FIGURES |= {"stairs": ladder.FIGURES["ladder"], "rungs": ladder.FIGURES["rungs"]}
+FIGURES |= ladder.FIGURES
 
 
 @functools.cache
@@ -155,9 +146,8 @@ class Site:
         """
         if f"card {slug} " in (self.page.markdown or ""):
             return f"#made-{slug}"
-        for post in sorted((self.docs / "blog" / "posts").glob("*.md")):
-            if f"card {slug} " in post.read_text(encoding="utf-8"):
-                return f"{self.link(f'blog/posts/{post.name}')}#made-{slug}"
+        if post := generators.posts(self.docs).get(slug):
+            return f"{self.link(post.file)}#made-{slug}"
         raise MacroError(f"no post has the card of {slug}: a figure must lead to it")
 
     def metrics(self, slug: str) -> str:
@@ -231,30 +221,23 @@ class Site:
             "code": f"commit `{(commit or 'unknown')[:10]}`"
             + (" with local changes" if m["git"]["dirty"] else ""),
             "packages": ", ".join(f"{k} {v}" for k, v in m["packages"].items()),
-            "files": self.downloads(slug, m["files"]),
+            "files": cards.downloads(m["files"], partial(self.file_link, slug)),
         }
         lines = [f'<a id="made-{slug}"></a>', "", f'??? made "How this was made: {m["title"]}"', ""]
         lines += ["    | what | value |", "    |---|---|"]
         lines += [f"    | {key} | {value} |" for key, value in rows.items()]
         return "\n".join(lines) + "\n"
 
-    def downloads(self, slug: str, files: Iterable[str]) -> str:
-        """Links to the files that a reader may want, of those that were published."""
-        shown = {"manifest": "manifest.json"}
-        shown |= {title: name for title, name in DOWNLOADS.items() if name in files}
-        return ", ".join(
-            f"[{title}]({self.link(f'assets/experiments/{slug}/{name}')})"
-            for title, name in shown.items()
-        )
+    def file_link(self, slug: str, name: str) -> str:
+        """Relative address of a file of a published experiment."""
+        return self.link(f"assets/experiments/{slug}/{name}")
 
     def audit(self, slug: str, part: str) -> str:
         """A table of the audit: `responses` or `checks`."""
-        found = self.audited(slug)
-        if part == "responses":
-            return audit_tables.responses(found)
-        if part == "checks":
-            return audit_tables.checks(found)
-        raise MacroError(f"the audit has no {part}: choose responses or checks")
+        tables = {"responses": audit_tables.responses, "checks": audit_tables.checks}
+        if part not in tables:
+            raise MacroError(f"the audit has no {part}: choose responses or checks")
+        return tables[part](self.audited(slug))
 
     def rung(self, slug: str, ladder: str, rung: str, metric: str) -> str:
         """One metric on one rung of the audit, with its interval."""
@@ -289,20 +272,21 @@ class Site:
 
     def traded(self, slug: str, value: str, name: str) -> str:
         """One metric at one value of a sampler's setting."""
-        found = cast("trade.Traded", self.load(slug, trade.FILE))
+        found = cast(trade.Traded, self.load(slug, trade.FILE))
         rows = {row["value"]: row["metrics"] for row in found["settings"]}
         return metric_text(rows.get(value, {}), name, f"{slug} has no {name} at {value}")
 
     def climb(self, slug: str, *names: str) -> str:
         """A ladder of samplers as a table, by these metrics."""
-        return sweep_tables.climb(cast("ladder.Climbed", self.load(slug, ladder.FILE)), names)
+        return sweep_tables.climb(self.climbs(slug), names)
+
+    def climbs(self, slug: str) -> ladder.Climbed:
+        """ladder.json of a published ladder."""
+        return cast(ladder.Climbed, self.load(slug, ladder.FILE))
 
     def climbed(self, slug: str, line: str, steps: str, name: str) -> str:
-        """One metric of one sampler at one number of steps; `line` with _ for blanks.
-
-        `real floor` in their place gives what real training images score.
-        """
-        found = cast("ladder.Climbed", self.load(slug, ladder.FILE))
+        """One metric of a sampler (_ for blanks) at a number of steps, or of `real floor`."""
+        found = self.climbs(slug)
         rows = {(r["name"], str(r["steps"])): r["metrics"] for r in found["rungs"]}
         rows["real", "floor"] = found["floor"]
         missing = f"{slug} has no {name} of {line} at {steps} steps"

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from generators import Generator, posts
+from generators import Generator, Post, posts
 from PIL import Image
 
 from imggen.drawing.grids import PADDING, scale_for
@@ -29,13 +29,13 @@ ABOUT = (
 )
 
 
-def record(generator: Generator, post: str | None) -> Json:
+def record(generator: Generator, post: Post | None) -> Json:
     """All that the published files say about a generator and the table shows."""
     manifest, result = generator.manifest, generator.result
     return {
         **{key: manifest[key] for key in PLAIN},
         "family": generator.family,
-        "post": post and f"{post}/",
+        "post": post and post.address,
         "dataset": {k: manifest["dataset"][k] for k in ("name", "split", "images", "sha256")},
         "training": {
             "batch_size": manifest["config"]["train"]["batch_size"],

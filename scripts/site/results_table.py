@@ -12,11 +12,12 @@ from pathlib import Path
 import cards
 import results_files
 from families import NAMES
-from generators import SHOWN, Generator, Group, grouped, posts
+from generators import Generator, Group, grouped, posts
 from metric_tables import value_text
 from results_figures import amount, figures, mark
 
 from imggen.evaluation.catalogue import ARROWS, METRICS, SEES, TITLES, title
+from imggen.evaluation.paired import SHOWN
 from imggen.evaluation.report import number, with_interval
 
 NOSCRIPT = "<noscript><style>.results-filter{display:none}</style></noscript>"
@@ -200,8 +201,9 @@ class Page:
         slug, name = generator.slug, html.escape(generator.manifest["title"])
         post = posts(self.docs).get(slug)
         manifest = self.url(f"assets/experiments/{slug}/manifest.json")
-        made = f"{self.url(post)}/#made-{slug}" if post else manifest
-        titled = f'<a href="{self.url(post)}/">{name}</a>' if post else f"<span>{name}</span>"
+        page = f"{self.url(post.address)}/" if post else ""
+        made = f"{page}#made-{slug}" if post else manifest
+        titled = f'<a href="{page}">{name}</a>' if post else f"<span>{name}</span>"
         badge = self.badge(slug)
         state = "" if ">fresh<" in badge else f" {badge}"
         cells = "".join(c.cell(generator).html(n in FIRST) for n, c in enumerate(COLUMNS))

@@ -12,9 +12,15 @@ from imggen.evaluation.side_by_side import Swept
 from imggen.studies.ladder import Climbed
 
 
+def head(first: Sequence[str], shown: Sequence[str]) -> list[str]:
+    """The head of a table: these columns, then one for each metric."""
+    titles = [*first, *map(heading, shown)]
+    return [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+
+
 def trainings(swept: Swept, shown: Sequence[str]) -> str:
     """Markdown: a row for each training, and one of real training images."""
-    lines = [f"| training | {' | '.join(map(heading, shown))} |", "|---" * (len(shown) + 1) + "|"]
+    lines = head(("training",), shown)
     for row in swept["rows"]:
         cells = " | ".join(value_text(name, row["metrics"][name]) for name in shown)
         lines.append(f"| {row['group']}, {row['series']} | {cells} |")
@@ -28,7 +34,7 @@ def spread(swept: Swept, shown: Sequence[str]) -> str:
 
     Raises: ValueError for a group of one training.
     """
-    lines = [f"| method | {' | '.join(map(heading, shown))} |", "|---" * (len(shown) + 1) + "|"]
+    lines = head(("method",), shown)
     groups = list(dict.fromkeys(row["group"] for row in swept["rows"]))
     for group in groups:
         rows = [row for row in swept["rows"] if row["group"] == group]
@@ -51,8 +57,7 @@ def _between(found: Sequence[tuple[float, float, float]]) -> str:
 
 def climb(found: Climbed, shown: Sequence[str]) -> str:
     """Markdown: a row for each sampler and number of steps, and one of real training images."""
-    lines = [f"| sampler | steps | passes | {' | '.join(map(heading, shown))} |",
-             "|---" * (len(shown) + 3) + "|"]  # fmt: skip
+    lines = head(("sampler", "steps", "passes"), shown)
     for rung in found["rungs"]:
         cells = " | ".join(value_text(name, rung["metrics"][name]) for name in shown)
         lines.append(f"| {rung['name']} | {rung['steps']} | {rung['passes']:g} | {cells} |")
