@@ -20,9 +20,9 @@ from imggen.publishing.status import damages
 from imggen.publishing.study import (
     StudyOptions,
     common_manifest,
+    publish_study,
     published_folder,
     run_folder,
-    target_folder,
 )
 from imggen.runs.manifest import git_state
 from imggen.runs.provenance import source_hash
@@ -205,9 +205,7 @@ class Sweep:
             "features": measured.extractor.describe(),
         }
         files = {FIGURES["rows"][0]: measured.picture(), **self.numbers(measured.swept())}
-        folder = target_folder(self, options, config)
-        publish(folder, files, None, manifest)
-        print(f"published in {folder}")
+        publish_study(self, options, files, manifest)
 
     def numbers(self, swept: Swept) -> dict[str, bytes]:
         """The numbers, and the chart that is drawn from them alone."""

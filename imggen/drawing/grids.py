@@ -47,6 +47,11 @@ def image_grid(pixels: Tensor, columns: int, scale: int = 1, padding: int = PADD
     return grid
 
 
+def sheet(pixels: Tensor, columns: int) -> Pixels:
+    """Images as `image_grid`, each about 56 pixels high."""
+    return image_grid(pixels, columns, scale_for(pixels.shape[2]))
+
+
 def stacked(grids: Sequence[Pixels]) -> Pixels:
     """Grids (H, W, 3) of one width below each other, with a wide white line between two."""
     line = np.full((4 * PADDING, grids[0].shape[1], 3), BACKGROUND, dtype=np.uint8)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from imggen.data.datasets import DataConfig
 from imggen.data.images import Images
 from imggen.evaluation.catalogue import Entries, entries, known
+from imggen.evaluation.protocol import SEED
 from imggen.evaluation.short import short
 from imggen.features.extract import choose_extractor, extract
 from imggen.features.sets import Features
-
-SEED = 0
-"""Of which images are compared."""
 
 
 class Against:

@@ -92,7 +92,7 @@ def draw_frame(run: RunDir, trained: Callable[[Method], Trained]) -> Callable[[M
         shown = trained(method)
         n, y, columns = frame_cells(shown)
         pixels = draw(shown, fixed_latents(method, n, "frames"), y)
-        grid = grids.image_grid(pixels, columns, grids.scale_for(pixels.shape[2]))
+        grid = grids.sheet(pixels, columns)
         write_bytes(run.frames / f"step-{step:08d}.png", grids.png(grid))
 
     return keep
@@ -103,7 +103,7 @@ def samples_png(shown: Shown) -> bytes:
     trained = shown.trained
     n, y = by_class(trained, SAMPLES // COLUMNS, COLUMNS)
     pixels = draw(trained, fixed_latents(trained.method, n, "samples"), y)
-    return grids.png(grids.image_grid(pixels, COLUMNS, grids.scale_for(pixels.shape[2])))
+    return grids.png(grids.sheet(pixels, COLUMNS))
 
 
 def interpolation_gif(shown: Shown) -> bytes:
@@ -119,7 +119,7 @@ def interpolation_gif(shown: Shown) -> bytes:
     frames = []
     for z in walk(points.unflatten(0, (WALK_POINTS, cells)), WALK_STEPS):
         pixels = draw(trained, z, y)
-        frames.append(grids.image_grid(pixels, columns, grids.scale_for(pixels.shape[2])))
+        frames.append(grids.sheet(pixels, columns))
     return grids.gif(frames, seconds=6.0)
 
 
@@ -156,7 +156,7 @@ def reconstructions_png(shown: Shown) -> bytes:
         decoded = to_uint8(method.reconstruct(normalise(x)))
     pairs = [part.view(-1, COLUMNS, *x.shape[1:]) for part in (x, decoded)]
     pixels = torch.stack(pairs, dim=1).flatten(0, 2)
-    return grids.png(grids.image_grid(pixels, COLUMNS, grids.scale_for(x.shape[2])))
+    return grids.png(grids.sheet(pixels, COLUMNS))
 
 
 def manifold_png(shown: Shown) -> bytes:
@@ -192,7 +192,7 @@ def codes_png(shown: Shown) -> bytes:
     blocks: list[grids.Pixels] = []
     for z in method.turned(fixed_latents(method, CODE_ROWS, "samples"), CODE_STEPS).values():
         pixels = draw(shown.trained, z.flatten(0, 1))
-        blocks.append(grids.image_grid(pixels, CODE_STEPS, grids.scale_for(pixels.shape[2])))
+        blocks.append(grids.sheet(pixels, CODE_STEPS))
     return grids.png(grids.stacked(blocks))
 
 

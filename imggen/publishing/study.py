@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import torch
+
 from imggen.data.images import Images
+from imggen.publishing.publish import publish
 from imggen.runs.conditions import label_counts
-from imggen.runs.manifest import command_line, package_versions
+from imggen.runs.manifest import command_line, git_state, package_versions
 from imggen.runs.places import assets, checkout, runs
 from imggen.runs.provenance import source_hash
 from imggen.runs.settings import Manifest, as_json, inputs
+from imggen.system.device import device_name
 from imggen.system.errors import UserError
 from imggen.system.files import Json, read_json, sha256_json
 
@@ -110,6 +115,31 @@ def common_manifest(study: Study, config: Json, images: Images | None, seed: int
         "packages": package_versions(),
         "seed": seed,
     }
+
+
+@dataclass(frozen=True)
+class Begun:
+    """When a study that trains nothing began, and with which code."""
+
+    git: Json = field(default_factory=git_state)
+    seconds: float = field(default_factory=time.monotonic)
+
+    def facts(self) -> Json:
+        """What its manifest says of machine, code and time."""
+        return {
+            "device": device_name(torch.device("cpu")),
+            "git": self.git,
+            "wall_seconds": round(time.monotonic() - self.seconds, 1),
+        }
+
+
+def publish_study(
+    study: Study, options: StudyOptions, files: dict[str, bytes], manifest: Manifest
+) -> None:
+    """Publishes figures and numbers of a study: in docs/ for the settings of record."""
+    folder = target_folder(study, options, manifest["config"])
+    publish(folder, files, None, manifest)
+    print(f"published in {folder}")
 
 
 def published_weights(slugs: Iterable[str]) -> dict[str, str]:

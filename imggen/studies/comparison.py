@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
-import torch
 import tyro
 
 from imggen.data.datasets import DataConfig
 from imggen.data.images import Images
 from imggen.evaluation.evaluate import Result, evaluate, gather
-from imggen.publishing.publish import publish
-from imggen.publishing.study import StudyOptions, common_manifest, target_folder
-from imggen.runs.manifest import git_state
-from imggen.runs.places import assets
+from imggen.publishing.study import (
+    Begun,
+    StudyOptions,
+    common_manifest,
+    publish_study,
+    published_weights,
+)
 from imggen.runs.restore import sample_images
 from imggen.runs.settings import as_json
 from imggen.system.command import run_command
-from imggen.system.device import device_name
-from imggen.system.files import Json, json_bytes, read_json
+from imggen.system.files import Json, json_bytes
 
 FILE = "comparison.json"
 SEED = 0
@@ -56,10 +56,7 @@ class Comparison:
 
     def config(self) -> Json:
         """The settings of record; the weights are among them: others make it stale."""
-        weights = {
-            name: read_json(assets() / name / "manifest.json")["files"]["weights.safetensors"]
-            for name in (self.first, self.second)
-        }
+        weights = published_weights((self.first, self.second))
         return {"method": {"weights": weights}, "data": as_json(self.data)}
 
     def main(self) -> None:
@@ -69,18 +66,12 @@ class Comparison:
 
     def run(self, options: Options) -> None:
         """Compares and publishes; `--from-published` changes nothing, as nothing is trained."""
-        started, code = time.monotonic(), git_state()
+        begun = Begun()
         train, test = (options.data.load(split) for split in ("train", "test"))
         result = compare(self.first, self.second, train, test)
         if not options.publish:
             return
         config = {**self.config(), "data": as_json(options.data)}
-        manifest = common_manifest(self, config, train, SEED) | {
-            "features": result["features"],
-            "device": device_name(torch.device("cpu")),
-            "git": code,
-            "wall_seconds": round(time.monotonic() - started, 1),
-        }
-        folder = target_folder(self, options, config)
-        publish(folder, {FILE: json_bytes(result)}, None, manifest)
-        print(f"published in {folder}")
+        manifest = common_manifest(self, config, train, SEED)
+        manifest |= {"features": result["features"], **begun.facts()}
+        publish_study(self, options, {FILE: json_bytes(result)}, manifest)

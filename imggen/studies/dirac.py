@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import cmath
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 import tyro
 
 from imggen.drawing.charts import COLOURS, INK, drawing, svg
-from imggen.publishing.publish import publish
 from imggen.publishing.study import (
+    Begun,
     StudyOptions,
     common_manifest,
+    publish_study,
     published_folder,
-    target_folder,
 )
-from imggen.runs.manifest import git_state
 from imggen.system.command import run_command
-from imggen.system.device import device_name
 from imggen.system.files import Json, json_bytes
 
 if TYPE_CHECKING:
@@ -155,7 +151,7 @@ class Dirac:
 
     def run(self, options: Options) -> None:
         """Plays all games and publishes; `--from-published` plays them again."""
-        started, code, config = time.monotonic(), git_state(), {"method": vars(options.method)}
+        begun, config = Begun(), {"method": vars(options.method)}
         if options.from_published:
             published_folder(self, options, config)
         paths = {name: play(rule, options.method) for name, rule in RULES.items()}
@@ -167,12 +163,6 @@ class Dirac:
             print(f"{name}: {distance['start']:.3g} from the solution, then {distance['end']:.3g}")
         if not options.publish:
             return
-        manifest = common_manifest(self, config, None, seed=0) | {
-            "device": device_name(torch.device("cpu")),
-            "git": code,
-            "wall_seconds": round(time.monotonic() - started, 1),
-        }
-        folder = target_folder(self, options, config)
+        manifest = common_manifest(self, config, None, seed=0) | begun.facts()
         files = {FIGURES["dirac"][0]: picture(paths), FILE: json_bytes({"distances": numbers})}
-        publish(folder, files, None, manifest)
-        print(f"published in {folder}")
+        publish_study(self, options, files, manifest)

@@ -7,7 +7,6 @@ arXiv:2206.00364, Figure 2).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
@@ -17,22 +16,21 @@ import tyro
 
 from imggen.drawing import grids
 from imggen.drawing.charts import Steps, ladders
-from imggen.evaluation.against import SEED, Against, told
+from imggen.evaluation.against import Against, told
 from imggen.evaluation.catalogue import Entries, heading, known
-from imggen.publishing.publish import publish
+from imggen.evaluation.protocol import SEED
 from imggen.publishing.study import (
+    Begun,
     common_manifest,
+    publish_study,
     published_folder,
     published_weights,
-    target_folder,
 )
 from imggen.runs.cost import network_passes
-from imggen.runs.manifest import git_state
 from imggen.runs.places import find
 from imggen.runs.restore import load, sample_images, with_sampler
 from imggen.studies.trade import Options, data_of
 from imggen.system.command import run_command
-from imggen.system.device import device_name
 from imggen.system.errors import UserError
 from imggen.system.files import Json, json_bytes
 
@@ -40,7 +38,7 @@ SAMPLES, COLUMNS = 5_000, 16
 FILE = "ladder.json"
 SHOWN = ("frechet_distance", "precision", "coverage")
 FIGURES = {
-    "ladder": (
+    "stairs": (
         "ladder.svg",
         "Against the passes of the network for one image, with 95 % intervals; the grey line is "
         "the score of real training images.",
@@ -89,10 +87,10 @@ def climb(line: Climb, against: Against) -> tuple[list[Rung], list[torch.Tensor]
     Raises: UserError for a name that is not published, an option that its sampler lacks, or a
     senseless value.
     """
+    trained, _ = load(find(line.generator))
     rungs, first = list[Rung](), []
     for steps in line.steps:
         options = [*line.sampler, f"steps={steps}"]
-        trained, _ = load(find(line.generator))
         passes = network_passes(with_sampler(trained, options))
         print(f"{line.name}, {steps} steps, {passes:g} passes", flush=True)
         made = sample_images(line.generator, against.n, SEED, sampler=tuple(options))
@@ -145,7 +143,7 @@ class Ladder:
 
     def run(self, options: Options) -> None:
         """Draws, scores and publishes; `--from-published` does the same: nothing is trained."""
-        started, code, config = time.monotonic(), git_state(), self.config()
+        begun, config = Begun(), self.config()
         if options.from_published:
             published_folder(self, options, config)
         data = [data_of(generator, options.data.root) for generator in self.generators()]
@@ -160,19 +158,11 @@ class Ladder:
             return
         protocol = {"n": against.n, "seed": SEED}
         found: Climbed = {"rungs": rungs, "floor": against.floor, "protocol": protocol}
-        manifest = common_manifest(self, config, against.test, SEED) | {
-            "features": against.extractor.describe(),
-            "device": device_name(torch.device("cpu")),
-            "git": code,
-            "wall_seconds": round(time.monotonic() - started, 1),
-        }
-        pixels = torch.cat(first)
-        rows = grids.image_grid(pixels, COLUMNS, grids.scale_for(pixels.shape[2]))
         files = {
-            FIGURES["ladder"][0]: chart(found),
-            FIGURES["rungs"][0]: grids.png(rows),
+            FIGURES["stairs"][0]: chart(found),
+            FIGURES["rungs"][0]: grids.png(grids.sheet(torch.cat(first), COLUMNS)),
             FILE: json_bytes(found),
         }
-        folder = target_folder(self, options, config)
-        publish(folder, files, None, manifest)
-        print(f"published in {folder}")
+        manifest = common_manifest(self, config, against.test, SEED)
+        manifest |= {"features": against.extractor.describe(), **begun.facts()}
+        publish_study(self, options, files, manifest)

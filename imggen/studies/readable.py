@@ -9,7 +9,6 @@ empty page, as a 1.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,13 +22,16 @@ from imggen.drawing import grids
 from imggen.drawing.charts import COLOURS, INK, drawing, svg
 from imggen.features.extractors import lenet_extractor
 from imggen.metrics.certainty.estimate import share_of
-from imggen.publishing.publish import publish
-from imggen.publishing.study import StudyOptions, common_manifest, published_weights, target_folder
-from imggen.runs.manifest import git_state
+from imggen.publishing.study import (
+    Begun,
+    StudyOptions,
+    common_manifest,
+    publish_study,
+    published_weights,
+)
 from imggen.runs.restore import sample_images
 from imggen.runs.settings import as_json
 from imggen.system.command import run_command
-from imggen.system.device import device_name
 from imggen.system.files import Json, json_bytes
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def chart(shares: dict[str, Json], real: float) -> bytes:
 def rows(drawn: dict[str, Tensor]) -> npt.NDArray[np.uint8]:
     """A row of the ladder for each generator."""
     pixels = torch.cat([ladder(images) for images in drawn.values()])
-    return grids.image_grid(pixels, COLUMNS, grids.scale_for(pixels.shape[2]))
+    return grids.sheet(pixels, COLUMNS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +136,7 @@ class Readable:
 
     def run(self, options: Options) -> None:
         """Draws, reads and publishes; `--from-published` does the same: nothing is trained."""
-        started, code = time.monotonic(), git_state()
-        test = options.data.load("test")
+        begun, test = Begun(), options.data.load("test")
         drawn = {}
         for slug in self.generators:
             print(f"drawing and reading {slug}", flush=True)
@@ -146,16 +147,11 @@ class Readable:
         if not options.publish:
             return
         config = {**self.config(), "data": as_json(options.data)}
-        manifest = common_manifest(self, config, test, SEED) | {
-            "device": device_name(torch.device("cpu")),
-            "git": code,
-            "wall_seconds": round(time.monotonic() - started, 1),
-        }
-        folder, found = target_folder(self, options, config), {"generators": shares}
+        manifest = common_manifest(self, config, test, SEED) | begun.facts()
+        found = {"generators": shares}
         files = {
             FIGURES["readable"][0]: chart(shares, real["value"]),
             FIGURES["ladder"][0]: grids.png(rows({slug: drawn[slug] for slug in shares})),
             FILE: json_bytes({"confidence": CONFIDENCE, "real": real, "static": static, **found}),
         }
-        publish(folder, files, None, manifest)
-        print(f"published in {folder}")
+        publish_study(self, options, files, manifest)

@@ -7,7 +7,6 @@ choice; the curve shows it (Brock et al. 2019, arXiv:1809.11096, section 3.1).
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -18,27 +17,26 @@ import tyro
 from imggen.data.datasets import DataConfig
 from imggen.drawing import grids
 from imggen.drawing.charts import Curve, paths
-from imggen.evaluation.against import SEED, Against, told
+from imggen.evaluation.against import Against, told
 from imggen.evaluation.catalogue import Entries, heading, known
-from imggen.publishing.publish import publish
+from imggen.evaluation.protocol import SAMPLES, SEED
 from imggen.publishing.study import (
+    Begun,
     StudyOptions,
     common_manifest,
+    publish_study,
     published_folder,
     published_weights,
-    target_folder,
 )
-from imggen.runs.manifest import git_state
 from imggen.runs.places import find
-from imggen.runs.restore import sample_images
+from imggen.runs.restore import recorded_data, sample_images
 from imggen.system.command import run_command
-from imggen.system.device import device_name
 from imggen.system.files import Json, json_bytes, read_json
 
 if TYPE_CHECKING:
     from imggen.data.images import Images
 
-SAMPLES, COLUMNS = 10_000, 16
+COLUMNS = 16
 FILE = "trade.json"
 FIGURES = {
     "trade": (
@@ -72,8 +70,7 @@ class Traded(TypedDict):
 
 def data_of(generator: str, root: Path | None = None) -> DataConfig:
     """What a published generator was trained on. Raises: UserError when it is not published."""
-    manifest = read_json(find(generator) / "manifest.json")
-    return DataConfig(**{**manifest["config"]["data"], "root": root})
+    return recorded_data(read_json(find(generator) / "manifest.json"), root)
 
 
 def trade(
@@ -159,26 +156,19 @@ class Trade:
 
     def run(self, options: Options) -> None:
         """Draws, scores and publishes; `--from-published` does the same: nothing is trained."""
-        started, code, config = time.monotonic(), git_state(), self.config()
+        begun, config = Begun(), self.config()
         if options.from_published:
             published_folder(self, options, config)
         against = Against(data_of(self.generator, options.data.root), self.samples or SAMPLES)
         found, drawn = trade(self.generator, self.option, self.values, against)
         if not options.publish:
             return
-        manifest = common_manifest(self, config, against.test, SEED) | {
-            "features": against.extractor.describe(),
-            "device": device_name(torch.device("cpu")),
-            "git": code,
-            "wall_seconds": round(time.monotonic() - started, 1),
-        }
         pixels = torch.cat([images.pixels[:COLUMNS] for images in drawn.values()])
-        rows = grids.image_grid(pixels, COLUMNS, grids.scale_for(pixels.shape[2]))
         files = {
             FIGURES["trade"][0]: chart(found),
-            FIGURES["asked"][0]: grids.png(rows),
+            FIGURES["asked"][0]: grids.png(grids.sheet(pixels, COLUMNS)),
             FILE: json_bytes(found),
         }
-        folder = target_folder(self, options, config)
-        publish(folder, files, None, manifest)
-        print(f"published in {folder}")
+        manifest = common_manifest(self, config, against.test, SEED)
+        manifest |= {"features": against.extractor.describe(), **begun.facts()}
+        publish_study(self, options, files, manifest)
