@@ -153,7 +153,7 @@ def posts(docs: Path) -> dict[str, Post]:
     for path in sorted((docs / "blog" / "posts").glob("*.md")):
         text = path.read_text(encoding="utf-8")
         slug = re.search(r"^slug: *([\w-]+)", text, re.MULTILINE)
-        post = Post(f"blog/posts/{path.name}", f"blog/{slug[1] if slug else path.stem}/")
+        post = Post(f"blog/posts/{path.name}", f"blog/{slug[1] if slug else path.stem}")
         for card in re.findall(r"\{\{ ?card ([\w-]+) ?\}\}", text):
             found.setdefault(card, post)
     return found

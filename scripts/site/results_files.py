@@ -35,7 +35,7 @@ def record(generator: Generator, post: Post | None) -> Json:
     return {
         **{key: manifest[key] for key in PLAIN},
         "family": generator.family,
-        "post": post and post.address,
+        "post": post and f"{post.address}/",
         "dataset": {k: manifest["dataset"][k] for k in ("name", "split", "images", "sha256")},
         "training": {
             "batch_size": manifest["config"]["train"]["batch_size"],
