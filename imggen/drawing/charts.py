@@ -206,7 +206,7 @@ def ladders(panels: Mapping[str, Steps]) -> bytes:
 
     `panels` maps a y-axis label to what is drawn, all with the same lines.
     """
-    from matplotlib.ticker import ScalarFormatter
+    from matplotlib.ticker import StrMethodFormatter
 
     with drawing(5.6, 3.0 * len(panels) + 0.5) as (figure, buffer):
         axes = figure.subplots(len(panels), 1, squeeze=False, sharex=True)[:, 0]
@@ -222,8 +222,8 @@ def ladders(panels: Mapping[str, Steps]) -> bytes:
             axis.set_xscale("log", base=2)
             if panel.logarithmic:
                 axis.set_yscale("log")
-                axis.yaxis.set_major_formatter(ScalarFormatter())
-            axis.xaxis.set_major_formatter(ScalarFormatter())
+                axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axis.set_ylabel(label)
             axis.grid(color=INK, alpha=0.2, linewidth=0.6)
         axes[-1].set_xlabel("passes of the network for one image")
