@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from imggen import sweep
-from imggen.studies import comparison, ladder, trade
+from imggen.studies import comparison, ladder, process, trade
 from imggen.system.files import Json
 
 DOWNLOADS = {
@@ -15,6 +15,7 @@ DOWNLOADS = {
     "trainings": sweep.FILE,
     "curve": trade.FILE,
     "ladder": ladder.FILE,
+    "passes": process.FILE,
     "weights": "weights.safetensors",
 }
 """What a reader may want of the files that were published."""

@@ -28,7 +28,7 @@ from imggen.evaluation import side_by_side
 from imggen.evaluation.catalogue import LEGEND
 from imggen.publishing import pictures
 from imggen.publishing.status import status
-from imggen.studies import comparison, dirac, ladder, readable, trade
+from imggen.studies import comparison, dirac, ladder, process, readable, trade
 from imggen.studies.audit import audit
 from imggen.system.files import Json
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
 FIGURES |= audit.FIGURES | dirac.FIGURES | readable.FIGURES | sweep.FIGURES | trade.FIGURES
-FIGURES |= ladder.FIGURES
+FIGURES |= ladder.FIGURES | process.FIGURES
 
 
 @functools.cache
