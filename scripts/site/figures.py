@@ -11,6 +11,16 @@ from pathlib import Path
 
 from PIL import Image
 
+from imggen import sweep
+from imggen.publishing import pictures
+from imggen.studies import dirac, ladder, process, readable, trade
+from imggen.studies.audit import audit
+
+KINDS = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
+"""The file and the caption of each kind of figure that a page can ask for."""
+for study in (audit, dirac, ladder, process, readable, sweep, trade):
+    KINDS |= study.FIGURES
+
 STILL = "-still.png"
 """Ends the name of the last frame of a GIF, made when the site is built."""
 

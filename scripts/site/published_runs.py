@@ -18,6 +18,7 @@ import cards
 import figures
 import generators
 import metric_tables
+import results_figures
 import results_table
 import sweep_tables
 from macro import MacroError, departures, metric_text, refuse_unknown
@@ -26,20 +27,14 @@ from metric_tables import value_text
 from imggen import sweep
 from imggen.evaluation import side_by_side
 from imggen.evaluation.catalogue import LEGEND
-from imggen.publishing import pictures
 from imggen.publishing.status import status
-from imggen.studies import comparison, dirac, ladder, process, readable, trade
-from imggen.studies.audit import audit
+from imggen.studies import comparison, ladder, trade
 from imggen.system.files import Json
 
 if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
     from imggen.evaluation.evaluate import Result
-
-FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
-FIGURES |= audit.FIGURES | dirac.FIGURES | readable.FIGURES | sweep.FIGURES | trade.FIGURES
-FIGURES |= ladder.FIGURES | process.FIGURES
 
 
 @functools.cache
@@ -56,7 +51,7 @@ class Site:
 
     def macro(self, name: str, arguments: list[str]) -> str:
         """The Markdown or HTML of one macro. Raises: MacroError."""
-        if name in FIGURES:
+        if name in figures.KINDS:
             return self.figure(name, *arguments)
         made: dict[str, Callable[..., str]] = {
             "metrics": self.metrics,
@@ -68,6 +63,7 @@ class Site:
             "card": self.card,
             "departures": departures,
             "results": self.results,
+            "pictures": self.pictures,
             "audit": self.audit,
             "rung": self.rung,
             "versus": self.versus,
@@ -113,7 +109,7 @@ class Site:
     def figure(self, kind: str, slug: str) -> str:
         """A figure with its caption, and the manifest one click away."""
         manifest = self.load(slug, "manifest.json")
-        file, caption = FIGURES[kind]
+        file, caption = figures.KINDS[kind]
         if file not in manifest["files"]:
             raise MacroError(f"{slug} has no {file}")
         folder = f"assets/experiments/{slug}"
@@ -135,7 +131,7 @@ class Site:
 
     def is_first(self, macro: str) -> bool:
         """Whether a figure is the page's first one, which a reader sees at once."""
-        kinds = "|".join(FIGURES)
+        kinds = "|".join(figures.KINDS)
         found = re.search(rf"\{{\{{ ?((?:{kinds}) [\w-]+)", self.page.markdown or "")
         return found is not None and found[1] == macro
 
@@ -296,3 +292,11 @@ class Site:
         """The table of all published generators, dataset by dataset."""
         page = results_table.Page(self.docs, self.url, partial(self.badge, short=True))
         return page.html(generators.published(self.docs, self.scores))
+
+    def pictures(self, dataset: str) -> str:
+        """The pictures of the table's part about one dataset, leading to its rows."""
+        found = generators.grouped(generators.published(self.docs, self.scores))
+        group = next((group for group in found if group.anchor == dataset), None)
+        if group is None:
+            raise MacroError(f"the table has no part called {dataset}")
+        return results_figures.elsewhere(group, self.url("results/"))

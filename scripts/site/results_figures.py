@@ -56,6 +56,12 @@ def figures(group: Group) -> str:
     return f'<div class="pictures" data-search-exclude>{made}</div>\n' if made else ""
 
 
+def elsewhere(group: Group, table: str) -> str:
+    """HTML of both pictures on another page than the table's: their marks lead to rows there."""
+    made = figures(group).replace('href="#', f'href="{table}#')
+    return f'<div class="results">{made}</div>\n'
+
+
 @dataclass(frozen=True)
 class Figure:
     """A picture, or several of which a reader chooses one."""
