@@ -28,7 +28,7 @@ from imggen import sweep
 from imggen.evaluation import side_by_side
 from imggen.evaluation.catalogue import LEGEND
 from imggen.publishing.status import status
-from imggen.studies import comparison, ladder, trade
+from imggen.studies import comparison, ladder, readable, trade
 from imggen.system.files import Json
 
 if TYPE_CHECKING:
