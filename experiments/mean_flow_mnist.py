@@ -5,16 +5,16 @@ from imggen.experiment import Experiment
 from imggen.methods.mean_flow import Config, MeanFlow, Sampler
 from imggen.training.config import TrainConfig
 
-STEPS = 4_000
+STEPS = 2_600
 
 experiment = Experiment(
     slug="mean-flow-mnist",
     title="MeanFlow on MNIST",
     method=MeanFlow,
-    settings=Config(flow_until=1_600, lr_steps=STEPS),
+    settings=Config(flow_until=1_200, gaps=0.5, time_mean=0.0, time_std=2.0, lr_steps=STEPS),
     data=DataConfig(name="mnist"),
     train=TrainConfig(
-        steps=STEPS, batch_size=512, precision="bf16", ema_halflife_images=90_000, clip_norm=1.0
+        steps=STEPS, batch_size=256, precision="bf16", ema_halflife_images=50_000, clip_norm=1.0
     ),
     sampler=Sampler(),
 )
