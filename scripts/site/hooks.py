@@ -14,6 +14,7 @@ In Markdown:
     {{ rung metric-audit blur 3 kid }}   one metric on one rung of the audit
     {{ climbed few-steps-mnist reflow 1 precision }}  one metric of a sampler, one of its steps
     {{ versus gan-or-vae }}              two generators, and which is better for certain
+    {{ drawing game }}                   a drawing of ours that explains an idea, made by code
     {{ results }}                        all published generators, dataset by dataset
     [@radford2015dcgan]                  a citation; references are listed at the end of the page
 """
@@ -61,6 +62,7 @@ LANDMARKS = [
 
 ONLY_WITH = {
     "arithmatex": r"vendor/katex/",
+    'class="drawing"': r"stylesheets/drawings\.css",
     'class="results"': r"(?:stylesheets|javascripts)/results\.(?:css|js)",
 }
 """By what a page must hold: styles and scripts that weigh too much for every page."""

@@ -20,6 +20,7 @@ import generators
 import metric_tables
 import results_table
 import sweep_tables
+from drawings import catalogue as drawn
 from macro import MacroError, departures, metric_text, refuse_unknown
 from metric_tables import value_text
 
@@ -77,6 +78,7 @@ class Site:
             "traded": self.traded,
             "climbed": self.climbed,
             "climb": self.climb,
+            "drawing": partial(drawn.macro, self.page.meta.get("lang", "en")),
         }
         if name not in made:
             raise MacroError(f"no macro is called {name}")
