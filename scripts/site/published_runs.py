@@ -187,7 +187,8 @@ class Site:
             if not isinstance(found, dict) or key not in found:
                 raise MacroError(f"the manifest of {slug} has no {path}")
             found = found[key]
-        return f"{found:,}" if isinstance(found, int) else str(found)
+        whole = isinstance(found, float) and found.is_integer()
+        return f"{int(found):,}" if whole or isinstance(found, int) else str(found)
 
     def flops(self, slug: str) -> str:
         """What a training cost, in units that one can compare."""

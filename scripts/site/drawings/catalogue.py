@@ -19,6 +19,7 @@ DRAWINGS: dict[str, Callable[[Tongue], Drawing]] = {
     "codebook": codes.codebook,
     "causal-mask": grids.mask,
     "next-scale": grids.scales,
+    "mixed-mask": grids.mixed,
     "diffusion": paths.diffusion,
     "straight-paths": paths.straight,
     "mean-velocity": paths.mean_velocity,

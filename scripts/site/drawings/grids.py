@@ -160,6 +160,38 @@ def _attention(t: Tongue) -> Panel:
     ))  # fmt: skip
 
 
+def mixed(t: Tongue) -> Drawing:
+    """Words see what came before; the patches of a picture also see each other."""
+    c, side = Canvas(286), 25.0
+    kinds = "wwwppppww"
+    left, top = 74.0, 40.0
+    for row, column in np.ndindex(9, 9):
+        x, y = left + column * side, top + row * side
+        if column <= row or kinds[row] == kinds[column] == "p":
+            css = "area fake" if kinds[row] == "p" else "area real"
+            c.add("rect", css, x=x, y=y, width=side, height=side)
+        c.box(x, y, side, side, css="grid")
+    numbers = (1, 2, 3, 1, 2, 3, 4, 4, 5)
+    for i, (kind, number) in enumerate(zip(kinds, numbers, strict=True)):
+        css = "fake" if kind == "p" else "real"
+        c.text(left + (i + 0.5) * side, top - 10, f"${kind}_{number}$", css)
+        c.text(left - 10, top + (i + 0.5) * side + 4, f"${kind}_{number}$", css, "end")
+    c.box(left + 3 * side, top + 3 * side, 4 * side, 4 * side, css="frame fake")
+    return Drawing([Panel(c, t(
+        "A square table of three words, four patches and two words. Below its diagonal all is "
+        "shaded; in addition the square of the patches is shaded as a whole.",
+        "Un tableau carré de trois mots, quatre pavés et deux mots. Sous la diagonale, tout est "
+        "grisé ; le carré des pavés l’est en outre en entier.",
+    ))], t(
+        "Which row may look at which column in a transformer that writes and draws. Words \\(w\\) "
+        "see what came before; the patches \\(p\\) of a picture also see each other, since they "
+        "are denoised together.",
+        "Quelle ligne peut regarder quelle colonne dans un transformeur qui écrit et dessine. Les "
+        "mots \\(w\\) voient ce qui précède ; les pavés \\(p\\) d’une image se voient aussi entre "
+        "eux, puisqu’on les débruite ensemble.",
+    ))  # fmt: skip
+
+
 def shrunk(image: Image, side: int) -> Image:
     """Means over equal squares."""
     step = image.shape[0] // side
