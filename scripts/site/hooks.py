@@ -34,6 +34,7 @@ gc.set_threshold(50_000, 20, 100)  # looking through all that torch makes takes 
 
 import bibliography
 import figures
+import formulas
 import generators
 import menu
 import published_runs as runs
@@ -167,7 +168,7 @@ def on_post_page(output: str, page: Any, config: Any) -> str:
         if needed not in output:
             tag = rf"<(?:link|script)[^>]*{files}[^>]*>(?:</script>)?"
             output = re.sub(tag, "", output)
-    return with_landmarks(output)
+    return with_landmarks(formulas.reserved(output))
 
 
 def on_post_template(output_content: str, template_name: str, config: Any) -> str:
