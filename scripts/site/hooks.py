@@ -14,6 +14,7 @@ In Markdown:
     {{ rung metric-audit blur 3 kid }}   one metric on one rung of the audit
     {{ climbed few-steps-mnist reflow 1 precision }}  one metric of a sampler, one of its steps
     {{ versus gan-or-vae }}              two generators, and which is better for certain
+    {{ drawing game }}                   a drawing of ours that explains an idea, made by code
     {{ results }}                        all published generators, dataset by dataset
     [@radford2015dcgan]                  a citation; references are listed at the end of the page
 """
@@ -33,6 +34,7 @@ gc.set_threshold(50_000, 20, 100)  # looking through all that torch makes takes 
 
 import bibliography
 import figures
+import formulas
 import generators
 import menu
 import published_runs as runs
@@ -61,6 +63,7 @@ LANDMARKS = [
 
 ONLY_WITH = {
     "arithmatex": r"vendor/katex/",
+    'class="drawing"': r"stylesheets/drawings\.css",
     'class="results"': r"(?:stylesheets|javascripts)/results\.(?:css|js)",
 }
 """By what a page must hold: styles and scripts that weigh too much for every page."""
@@ -165,7 +168,7 @@ def on_post_page(output: str, page: Any, config: Any) -> str:
         if needed not in output:
             tag = rf"<(?:link|script)[^>]*{files}[^>]*>(?:</script>)?"
             output = re.sub(tag, "", output)
-    return with_landmarks(output)
+    return with_landmarks(formulas.reserved(output))
 
 
 def on_post_template(output_content: str, template_name: str, config: Any) -> str:

@@ -21,6 +21,7 @@ import metric_tables
 import results_figures
 import results_table
 import sweep_tables
+from drawings import catalogue as drawn
 from macro import MacroError, departures, metric_text, refuse_unknown
 from metric_tables import value_text
 
@@ -73,6 +74,7 @@ class Site:
             "traded": self.traded,
             "climbed": self.climbed,
             "climb": self.climb,
+            "drawing": partial(drawn.macro, self.page.meta.get("lang", "en")),
         }
         if name not in made:
             raise MacroError(f"no macro is called {name}")
@@ -181,7 +183,8 @@ class Site:
             if not isinstance(found, dict) or key not in found:
                 raise MacroError(f"the manifest of {slug} has no {path}")
             found = found[key]
-        return f"{found:,}" if isinstance(found, int) else str(found)
+        whole = isinstance(found, float) and found.is_integer()
+        return f"{int(found):,}" if whole or isinstance(found, int) else str(found)
 
     def flops(self, slug: str) -> str:
         """What a training cost, in units that one can compare."""
