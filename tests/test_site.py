@@ -210,7 +210,7 @@ ALIKE, SEEN = ("reference/imggen.", "methods/"), (("phone", "dark"), ("desktop",
 """Pages of modules, made alike: every second one is seen on a phone, the others on a desktop."""
 
 LISTS = ("bibliography/", "state-of-the-art/timeline/")
-"""Long lists of entries that are alike, which axe reads slowly: seen twice instead of four times."""
+"""Long lists of entries that are alike, which axe reads slowly: seen twice, not four times."""
 
 
 @pytest.mark.browser
