@@ -46,6 +46,7 @@ function timeline(root) {
   const card = board.querySelector(".card");
   const entries = [...root.querySelectorAll(".timeline-list li")];
   const points = new Map([...board.querySelectorAll("[data-key]")].map((point) => [point.dataset.key, point]));
+  const jumps = root.querySelectorAll("nav a"); // one a year, as the sections
   const invitation = card.innerHTML;
   let chosen = null;
   const shown = () => [...points.values()].filter((point) => !point.hidden);
@@ -71,7 +72,9 @@ function timeline(root) {
       count += fits;
     }
     root.querySelectorAll(".lane").forEach((lane) => { lane.hidden = !lane.querySelector("button:not([hidden])"); });
-    root.querySelectorAll("section").forEach((year) => { year.hidden = !year.querySelector("li:not([hidden])"); });
+    root.querySelectorAll("section").forEach((year, at) => {
+      year.hidden = jumps[at].hidden = !year.querySelector("li:not([hidden])");
+    });
     const output = form.querySelector("output");
     const all = output.dataset.all;
     output.textContent = count === Number(all) ? `${all} works`

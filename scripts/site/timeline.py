@@ -57,8 +57,8 @@ def page(works: Works, made: Mapping[str, Iterable[Place]]) -> str:
     span = range(years[0], years[-1] + 1)
     return (
         f"{FRONT}{len(shown)} works by the year in which they became public (of their first arXiv "
-        "version, where there is one). Choose one: arrows lead to it from what it builds on. The "
-        "same works with their BibTeX are in the [bibliography](../bibliography.md).\n\n"
+        "version, where there is one), with what each contributed and what it builds on. On a wide "
+        "screen arrows show it. With BibTeX they are in the [bibliography](../bibliography.md).\n\n"
         f'<div class="timeline">\n{NOSCRIPT}\n{_form(shown)}\n{_board(shown, span)}\n'
         f"{_list(shown, works, made)}\n</div>\n"
     )
