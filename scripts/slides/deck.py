@@ -74,8 +74,9 @@ def _title(canvas: Canvas, slide: Slide, *, first: bool, sheet: bool) -> None:
     box = Box(MARGIN, 1.5, 5.6, 2.2) if first else Box(MARGIN, 0.4, WIDE - 2 * MARGIN, 0.86)
     size = 40 if first else 28
     if sheet:
-        box, size = Box(0.6, 0.45, 7.07, 0.75), 26
+        box, size, first = Box(0.6, 0.4, 7.07, 0.6), 26, False
     shape = canvas.page.shapes.title
+    assert shape is not None  # of the layout
     shape.left, shape.top, shape.width, shape.height = (Inches(value) for value in box)
     anchor: Literal["middle", "bottom"] = "bottom" if first else "middle"
     write(shape.text_frame, Text([slide.title], size, bold=True, anchor=anchor))

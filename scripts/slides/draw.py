@@ -12,13 +12,14 @@ from pptx.dml.color import RGBColor
 from pptx.enum.shapes import MSO_CONNECTOR, MSO_SHAPE
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml.ns import qn
-from pptx.util import Inches, Pt
+from pptx.util import Inches, Length, Pt
 
 from slides.look import FONT, colour, mixed
 from slides.model import Box, Picture, Table, Text
 
 if TYPE_CHECKING:
-    from pptx.shapes.base import BaseShape
+    from pptx.shapes.autoshape import Shape
+    from pptx.shapes.connector import Connector
     from pptx.slide import Slide as Page
     from pptx.text.text import TextFrame
 
@@ -48,7 +49,7 @@ class Canvas:
 
     page: Page
 
-    def text(self, box: Box, text: Text) -> BaseShape:
+    def text(self, box: Box, text: Text) -> Shape:
         """Paragraphs in a box without a frame."""
         shape = self.page.shapes.add_textbox(*_emu(box))
         write(shape.text_frame, text)
@@ -81,7 +82,7 @@ class Canvas:
         ink: str = "ink",
         turn: float = 0,
         bold: bool = False,
-    ) -> BaseShape:
+    ) -> Shape:
         """A shape with words in it; `fill` and `line` are names of colours, or "none"."""
         shape = self.page.shapes.add_shape(SHAPES[kind], *_emu(box))
         _paint(shape, fill, line)
@@ -122,12 +123,13 @@ class Canvas:
     def picture(self, box: Box, picture: Picture) -> None:
         """A picture as large as fits into the box, its caption below it."""
         room = box.h - (CAPTION if picture.caption else 0)
-        with Image.open(io.BytesIO(picture.png)) as image:
+        content = picture.png()
+        with Image.open(io.BytesIO(content)) as image:
             scale = min(box.w / image.width, room / image.height)
             width, height = image.width * scale, image.height * scale
         place = Box(box.x + (box.w - width) / 2, box.y + (room - height) / 2, width, height)
-        shape = self.page.shapes.add_picture(io.BytesIO(picture.png), *_emu(place))
-        shape._element.nvPicPr.cNvPr.set("descr", picture.alt)
+        shape = self.page.shapes.add_picture(io.BytesIO(content), *_emu(place))
+        shape._element.xpath("./p:nvPicPr/p:cNvPr")[0].set("descr", picture.alt)
         if picture.caption:
             below = Box(box.x, place.y + height + 0.02, box.w, CAPTION)
             self.label(below, picture.caption, 12, "quiet")
@@ -137,7 +139,7 @@ class Canvas:
         rows, columns = len(table.rows), len(table.widths)
         frame = self.page.shapes.add_table(rows, columns, *_emu(box))
         made = frame.table
-        frame._element.graphic.graphicData.tbl.tblPr.set("bandRow", "0")
+        frame._element.xpath(".//a:tblPr")[0].set("bandRow", "0")
         for column, share in enumerate(table.widths):
             made.columns[column].width = Inches(box.w * share / sum(table.widths))
         head = min(0.45, box.h / rows)
@@ -208,14 +210,14 @@ def _underline(cell: object) -> None:
         properties.insert(at, line)
 
 
-def _plain(shape: BaseShape) -> None:
+def _plain(shape: Shape | Connector) -> None:
     """Takes the theme's shadows and blues from a shape."""
     style = shape._element.find(qn("p:style"))
     if style is not None:
         shape._element.remove(style)
 
 
-def _paint(shape: BaseShape, fill: str, line: str) -> None:
+def _paint(shape: Shape, fill: str, line: str) -> None:
     _plain(shape)
     if fill == "none":
         shape.fill.background()
@@ -235,6 +237,6 @@ def _hex(name: str) -> str:
     return mixed(plain, int(share) / 100) if share else colour(plain)
 
 
-def _emu(box: Box) -> tuple[int, int, int, int]:
+def _emu(box: Box) -> tuple[Length, Length, Length, Length]:
     x, y, w, h = (Inches(value) for value in box)
     return x, y, w, h

@@ -28,8 +28,8 @@ def line_of_parts(canvas: Canvas, box: Box, drawing: Drawing) -> None:
                 (part.x + 0.02, part.y + 0.1), (part.x + 0.26, part.y + 0.3), "bad", 2.5, head=False
             )
     for wheel in range(7):
-        place = Box(box.x + box.w * (wheel + 0.4) / 7, y + 1.32, 0.22, 0.22)
-        canvas.shape("circle", place, fill="panel", line="quiet")
+        round_one = Box(box.x + box.w * (wheel + 0.4) / 7, y + 1.32, 0.22, 0.22)
+        canvas.shape("circle", round_one, fill="panel", line="quiet")
     at = box.x + step * 9.5
     canvas.label(Box(at - 1.6, y, 3.2, 0.42), words["bad"], 14, "bad", bold=True)
     canvas.label(Box(box.x, y, 5, 0.42), words["good"], 14, "good", bold=True, align="left")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+Png = Callable[[], bytes]
+"""A picture that is made when it is drawn: who only asks what the slides say need not wait."""
 
 
 class Box(NamedTuple):
@@ -35,7 +38,7 @@ class Text:
 class Picture:
     """A picture, in the middle of its box and as large as fits."""
 
-    png: bytes
+    png: Png
     alt: str
     """What is to be seen, for those who can't."""
     caption: str = ""
@@ -105,7 +108,7 @@ class Drawing:
 
     name: str
     words: Mapping[str, str]
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    pictures: Mapping[str, Png] = field(default_factory=dict)
 
 
 Item = Text | Picture | Table | Chart | Drawing

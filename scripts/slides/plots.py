@@ -28,9 +28,14 @@ TYPES = {
 def plot(canvas: Canvas, box: Box, chart: Chart) -> None:
     """Puts a chart on a slide."""
     frame = canvas.page.shapes.add_chart(
-        TYPES[chart.kind], *(Inches(value) for value in box), _data(chart)
+        TYPES[chart.kind],
+        Inches(box.x),
+        Inches(box.y),
+        Inches(box.w),
+        Inches(box.h),
+        _data(chart),  # type: ignore[arg-type]
     )
-    made = frame.chart
+    made: Made = frame.chart  # type: ignore[attr-defined]
     ordered = _ordered(chart)
     made.font.name, made.font.size = FONT, Pt(chart.size)
     made.font.color.rgb = rgb(colour("ink"))

@@ -14,6 +14,7 @@ from PIL import Image
 from imggen.evaluation.catalogue import Entries, Entry
 from imggen.system.errors import UserError
 from imggen.system.files import Json, read_json, sha256_json
+from slides.model import Png
 
 GAP = 2
 """White pixels between two images of a published grid."""
@@ -87,6 +88,10 @@ class Published:
         return Image.open(path)
 
     @cached_property
+    def _all(self) -> list[Generator]:
+        return published(self.docs)
+
+    @cached_property
     def generators(self) -> list[Generator]:
         """All generators of MNIST, the best Fréchet distance first; the provoked collapse apart.
 
@@ -94,7 +99,7 @@ class Published:
         """
         found = [
             generator
-            for generator in published(self.docs)
+            for generator in self._all
             if generator.dataset == "mnist"
             and generator.result["real"]["n"] == generator.result["protocol"]["n"]
             and "collapse" not in generator.slug
@@ -111,7 +116,7 @@ class Published:
 
     def datasets(self) -> list[str]:
         """Names of the datasets of which a generator is published."""
-        found = sorted({generator.dataset for generator in published(self.docs)})
+        found = sorted({generator.dataset for generator in self._all})
         self.noted("all", "datasets", found)
         return found
 
@@ -122,8 +127,14 @@ class Published:
 
 def cells(
     picture: Image.Image, pitch: int, rows: Sequence[int], columns: Sequence[int], scale: int = 2
-) -> bytes:
+) -> Png:
     """PNG of some cells of a published grid, whose images are `pitch` pixels apart."""
+    return lambda: _cells(picture, pitch, rows, columns, scale)
+
+
+def _cells(
+    picture: Image.Image, pitch: int, rows: Sequence[int], columns: Sequence[int], scale: int
+) -> bytes:
     size = (pitch - GAP) * scale
     width, height = (len(axis) * (size + 2 * GAP) - 2 * GAP for axis in (columns, rows))
     cut = Image.new("L" if picture.mode in "LP" else "RGB", (width, height), "white")
@@ -134,6 +145,12 @@ def cells(
             cell = cell.convert(cut.mode).resize((size, size), Image.Resampling.NEAREST)
             cut.paste(cell, (across * (size + 2 * GAP), down * (size + 2 * GAP)))
     return png(cut)
+
+
+def whole(picture: Image.Image) -> Png:
+    """PNG of a published picture, each pixel four times."""
+    size = (picture.width * 2, picture.height * 2)
+    return lambda: png(picture.convert("L").resize(size, Image.Resampling.NEAREST))
 
 
 def png(picture: Image.Image) -> bytes:

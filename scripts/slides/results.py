@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from functools import partial
 from typing import cast
 
 from families import NAMES, css
@@ -11,8 +12,8 @@ from PIL import Image
 
 from imggen.evaluation.catalogue import Entries, Entry, known
 from slides.look import BOTTOM, MARGIN, TOP, WIDE, colour, mixed
-from slides.model import Axis, Box, Chart, Item, Picture, Point, Series, Table, Text
-from slides.published import cells, frame, png
+from slides.model import Axis, Box, Chart, Item, Picture, Png, Point, Series, Table, Text
+from slides.published import cells, frame, png, whole
 from slides.words import Words, floor
 
 Items = list[tuple[Box, Item]]
@@ -46,7 +47,7 @@ class Results:
         w = self.words
         labels, found = w.labels("audit"), self.published.file("metric-audit", "audit.json")
         rows = [[w("audit", "corner"), *w.many("audit", "ladders")]]
-        fills = {}
+        fills: dict[tuple[int, int], str] = {}
         for r, (metric, name) in enumerate(labels.items(), start=1):
             verdicts = [found["ladders"][ladder]["verdicts"][metric] for ladder in LADDERS]
             self.published.noted("metric-audit", f"verdicts {metric}", verdicts)
@@ -55,13 +56,12 @@ class Results:
             for c, state in enumerate(states, start=1):
                 shade = {"sees": mixed("good", 0.28), "fooled": mixed("bad", 0.3)}.get(state)
                 fills |= {(r, c): shade} if shade else {}
-        damage = self.published.picture("metric-audit", "damage.png").convert("L")
-        shown = damage.resize((damage.width * 2, damage.height * 2), Image.Resampling.NEAREST)
+        damage = self.published.picture("metric-audit", "damage.png")
         return [
             (Box(MARGIN, 1.85, 11.93, 3.2),
              Table(rows, (2.6, *[1.1] * len(LADDERS)), 14, fills, centred=True)),
             (Box(MARGIN, 5.35, 2.9, 1.45),
-             Picture(png(shown), w("audit", "alt"))),
+             Picture(whole(damage), w("audit", "alt"))),
             (Box(4.0, 5.42, 8.6, 1.35), Text([w("audit", "legend")], 16, "quiet", anchor="middle")),
         ]  # fmt: skip
 
@@ -84,12 +84,10 @@ class Results:
         ]
         slugs = ("sngan-mnist", "flow-matching-mnist", "dcgan-mnist", "vae-mnist")
         for at, (slug, name) in enumerate(zip(slugs, w.many("results", "captions"), strict=True)):
-            rows = range(8) if slug not in ("dcgan-mnist", "vae-mnist") else range(2)
+            told = "agreement" in self.published.file(slug, "metrics.json")["metrics"]
             grid = self.published.picture(slug, "samples.png")
-            if len(rows) == 8:  # a row a label: one of each in the first line, others below
-                cut = _diagonal(grid, 10)
-            else:
-                cut = cells(grid, DIGITS, rows, range(10))
+            # of a grid with a row for each label one digit of each, of others the first ones
+            cut = _diagonal(grid) if told else cells(grid, DIGITS, range(2), range(10))
             alt = w("results", "alt").replace("{name}", name)
             items.append((Box(8.85, 1.85 + at * 1.24, 3.8, 1.2), Picture(cut, alt, name)))
         return items
@@ -133,7 +131,7 @@ class Results:
         best = self.published.generators[0].slug
         ends = [known(floor(self.published.entry(best, m)))[0] for m in ("precision", "recall")]
         real = w("space", "real")
-        series.append(Series(real, [Point(*ends, f"^{real}")], colour("ink")))
+        series.append(Series(real, [Point(ends[0], ends[1], f"^{real}")], colour("ink")))
         x_axis = Axis(w("space", "x"), low_x, high_x, 0.1, form="0.0")
         y_axis = Axis(w("space", "y"), low_y, high_y, 0.1, form="0.0")
         items: Items = [(Box(MARGIN, 1.75, 11.93, 4.8), Chart("dots", series, y_axis, x_axis))]
@@ -154,7 +152,9 @@ class Results:
                 value = row["value"]
                 ends = [self._of(slug, str(value), row, m) for m in ("precision", "recall")]
                 label = "" if str(value) == "None" else w.local(f"{float(value):g}")
-                points.append(Point(*ends, "<" * (key == "guidance") + label if label else ""))
+                points.append(
+                    Point(ends[0], ends[1], "<" * (key == "guidance") + label if label else "")
+                )
             series.append(Series(w("trade", key), points, ink(family)))
         found = self.published.file("truncation-mnist", "trade.json")["floor"]
         ends = [
@@ -162,7 +162,7 @@ class Results:
             for m in ("precision", "recall")
         ]
         real = w("space", "real")
-        series.append(Series(real, [Point(*ends, f"^{real}")], colour("ink")))
+        series.append(Series(real, [Point(ends[0], ends[1], f"^{real}")], colour("ink")))
         axes = (Axis(w("trade", "y"), 0, 1, 0.2, form="0.0"),
                 Axis(w("trade", "x"), 0.75, 1, 0.05, form="0.00"))  # fmt: skip
         asked = self.published.picture("guidance-mnist", "asked.png")
@@ -252,7 +252,7 @@ class Results:
         names = w.many("collapse", "names")
         chart = Chart("columns", series, Axis("", 0, 1, 0.2, form="0.0"), names=names, size=14)
         moments = self.published.picture("gan-collapse-mnist", "training.gif")
-        shown = _moments(moments, (0.3, 0.44, 0.58, 0.72, 0.86, 1))
+        shown = partial(_moments, moments, (0.3, 0.44, 0.58, 0.72, 0.86, 1))
         return [
             (Box(MARGIN, 1.85, 6.2, 4.95), chart),
             (Box(7.3, 1.85, 5.35, 3.3), Picture(shown, w("collapse", "alt"),
@@ -328,8 +328,12 @@ def _state(verdicts: list[str]) -> str:
     return "sees" if "worse" in verdicts else "blind"
 
 
-def _diagonal(grid: Image.Image, columns: int) -> bytes:
+def _diagonal(grid: Image.Image) -> Png:
     """Two lines of a grid with a row for each label: each column from the next row."""
+    return lambda: _diagonals(grid, 10)
+
+
+def _diagonals(grid: Image.Image, columns: int) -> bytes:
     lines = Image.new("L", (2 + columns * DIGITS, 2 + 2 * DIGITS), "white")
     for line in range(2):
         for column in range(columns):
@@ -337,7 +341,7 @@ def _diagonal(grid: Image.Image, columns: int) -> bytes:
             source = left + line * 5 * DIGITS if left + line * 5 * DIGITS < grid.width - 4 else left
             cell = grid.crop((source, top, source + DIGITS, top + DIGITS))
             lines.paste(cell, (column * DIGITS, line * DIGITS))
-    return cells(lines, DIGITS, range(2), range(columns))
+    return cells(lines, DIGITS, range(2), range(columns))()
 
 
 def _moments(picture: Image.Image, shares: tuple[float, ...]) -> bytes:

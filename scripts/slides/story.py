@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,16 @@ from PIL import Image
 from slides import results
 from slides.claims import check
 from slides.look import BOTTOM, MARGIN, TOP, WIDE, mixed
-from slides.model import Box, Drawing, Item, Picture, Slide, Table, Text
-from slides.published import Published, cells, frame, png
+from slides.model import Box, Drawing, Item, Picture, Png, Slide, Table, Text
+from slides.published import cells, frame, png, whole
 from slides.words import Words
 
 Items = list[tuple[Box, Item]]
 DIGITS = 58
 """Pixels from one digit to the next in a published grid."""
 FULL = Box(MARGIN, TOP, WIDE - 2 * MARGIN, BOTTOM - TOP)
-STATES = {"done": "good", "in part": "family-3", "not yet": "bad"}
+WAY = (0, 1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6, 1)
+"""From a digit to noise: where it is shown."""
 PAPERS = (
     ("GAN", "GAN", "goodfellow2014gan", "gan"),
     ("GAN", "DCGAN", "radford2015dcgan", "dcgan"),
@@ -77,7 +79,7 @@ class Story:
         """The short list of a slide."""
         return box, Text(self.words.many(key, "points"), size, bullets=True, gap=8)
 
-    def samples(self, slug: str, rows: range, columns: range, file: str = "samples.png") -> bytes:
+    def samples(self, slug: str, rows: range, columns: range, file: str = "samples.png") -> Png:
         """Some images of a published grid of digits."""
         return cells(self.published.picture(slug, file), DIGITS, rows, columns)
 
@@ -126,11 +128,6 @@ class Story:
     def gan(self) -> Items:
         w = self.words
         moments = self.published.picture("dcgan-mnist", "training.gif")
-        strips = [frame(moments, share).crop((0, 0, 466, 118)) for share in (0, 1 / 3, 2 / 3, 1)]
-        rows = Image.new("L", (466, 4 * 126 - 8), "white")
-        for place, strip in enumerate(strips):
-            rows.paste(strip, (0, place * 126))
-        shown = rows.resize((rows.width * 2, rows.height * 2), Image.Resampling.NEAREST)
         parts = {
             "fake": self.samples("dcgan-mnist", range(2, 3), range(2, 3)),
             "real": self.samples("vae-mnist", range(0, 1), range(0, 1), "reconstructions.png"),
@@ -138,13 +135,15 @@ class Story:
         return [
             (Box(MARGIN, 1.8, 5.9, 3.6), Drawing("gan", w.labels("gan"), parts)),
             self.points("gan", Box(MARGIN, 5.62, 6.2, 1.2), 15),
-            (Box(7.2, 1.85, 5.45, 4.95), Picture(png(shown), w("gan", "alt"), w("gan", "caption"))),
+            (
+                Box(7.2, 1.85, 5.45, 4.95),
+                Picture(partial(_strips, moments), w("gan", "alt"), w("gan", "caption")),
+            ),
         ]
 
     def vae(self) -> Items:
         w = self.words
-        plan = self.published.picture("vae-mnist-2d", "manifold.png").convert("L")
-        shown = plan.resize((plan.width * 2, plan.height * 2), Image.Resampling.NEAREST)
+        plan = self.published.picture("vae-mnist-2d", "manifold.png")
         file = "reconstructions.png"
         parts = {
             "real": self.samples("vae-mnist", range(0, 1), range(1, 2), file),
@@ -153,20 +152,15 @@ class Story:
         return [
             (Box(MARGIN, 1.95, 6.8, 3.4), Drawing("vae", w.labels("vae"), parts)),
             self.points("vae", Box(MARGIN, 5.5, 6.8, 1.25), 16),
-            (Box(7.85, 1.85, 4.8, 4.95), Picture(png(shown), w("vae", "alt"), w("vae", "caption"))),
+            (
+                Box(7.85, 1.85, 4.8, 4.95),
+                Picture(whole(plan), w("vae", "alt"), w("vae", "caption")),
+            ),
         ]
 
     def diffusion(self) -> Items:
-        w, rng = self.words, np.random.default_rng(0)
-        with self.published.picture("ddpm-mnist", "samples.png") as grid:
-            digit = grid.crop((2, 2 + 5 * DIGITS, 58, 58 + 5 * DIGITS)).resize((28, 28), 4)
-        x, noise = np.asarray(digit, dtype=float) / 127.5 - 1, rng.standard_normal((28, 28))
-        strip = {}
-        for place, share in enumerate(np.linspace(0, 1, 7)):  # of the way; a cosine schedule
-            mixture = np.cos(share * np.pi / 2) * x + np.sin(share * np.pi / 2) * noise
-            pixels = ((mixture + 1) * 127.5).clip(0, 255).astype(np.uint8)
-            large = Image.fromarray(pixels).resize((224, 224), Image.Resampling.NEAREST)
-            strip[str(place)] = png(large)
+        w, grid = self.words, self.published.picture("ddpm-mnist", "samples.png")
+        strip = {str(at): partial(_noised, grid, share) for at, share in enumerate(WAY)}
         flow = self.samples("flow-matching-mnist", range(10), range(10))
         return [
             (Box(MARGIN, 2.1, 7.4, 2.6), Drawing("noise", w.labels("diffusion"), strip)),
@@ -194,15 +188,25 @@ class Story:
         ]
 
 
+def _strips(moments: Image.Image) -> bytes:
+    """Two lines of digits at four moments of a training, below each other."""
+    rows = Image.new("L", (466, 4 * 126 - 8), "white")
+    for place in range(4):
+        rows.paste(frame(moments, place / 3).crop((0, 0, 466, 118)), (0, place * 126))
+    return png(rows.resize((rows.width * 2, rows.height * 2), Image.Resampling.NEAREST))
+
+
+def _noised(grid: Image.Image, share: float) -> bytes:
+    """The first 5 of a grid at a share of the way to noise, by a cosine schedule."""
+    digit = grid.crop((2, 2 + 5 * DIGITS, 58, 58 + 5 * DIGITS)).resize((28, 28), 4)
+    x = np.asarray(digit, dtype=float) / 127.5 - 1
+    noise = np.random.default_rng(0).standard_normal(x.shape)
+    mixture = np.cos(share * np.pi / 2) * x + np.sin(share * np.pi / 2) * noise
+    pixels = ((mixture + 1) * 127.5).clip(0, 255).astype(np.uint8)
+    return png(Image.fromarray(pixels).resize((224, 224), Image.Resampling.NEAREST))
+
+
 def _years(bib: Path) -> dict[str, str]:
     """By key: the year of a reference."""
     text = bib.read_text(encoding="utf-8")
     return dict(re.findall(r"@\w+\{([\w:-]+),.*?year\s*=\s*[{\"](\d{4})", text, re.DOTALL))
-
-
-def slides(language: str, published: Published) -> list[Slide]:
-    """The deck in one language.
-
-    Raises: UserError for an unknown language and for what is not published.
-    """
-    return Story(Words(language, published)).slides()

@@ -197,7 +197,7 @@ class Words:
         return self.local(f"{found:,}")
 
     def data(self, which: str) -> str:
-        """Datasets with a published generator (`there`), wanted ones without (`missing`), or the `state`."""
+        """Datasets that are published (`there`), wanted ones that are not (`missing`), `state`."""
         found = set(self.published.datasets())
         missing = [name for name, ours in WANTED.items() if not ours & found]
         if which == "there":
