@@ -17,8 +17,11 @@ import audit_tables
 import cards
 import figures
 import generators
+import glossary
+import languages
 import metric_tables
 import results_table
+import slide_pages
 import sweep_tables
 from macro import MacroError, departures, metric_text, refuse_unknown
 from metric_tables import value_text
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 FIGURES = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
 FIGURES |= audit.FIGURES | dirac.FIGURES | readable.FIGURES | sweep.FIGURES | trade.FIGURES
 FIGURES |= ladder.FIGURES
+NUMBERS = ("value", "floor", "fact", "flops", "rung", "trained", "traded", "climbed")
+"""Macros that give a number, which French writes with a comma."""
 
 
 @functools.cache
@@ -77,10 +82,19 @@ class Site:
             "traded": self.traded,
             "climbed": self.climbed,
             "climb": self.climb,
+            "slides": self.slides,
+            "datasets": self.datasets,
+            "glossary": lambda: glossary.markdown(self.link),
         }
         if name not in made:
             raise MacroError(f"no macro is called {name}")
-        return made[name](*arguments)
+        found = made[name](*arguments)
+        return languages.french_number(found) if self.french and name in NUMBERS else found
+
+    @property
+    def french(self) -> bool:
+        """Whether the page is in French."""
+        return bool(self.page.meta.get("lang") == "fr")
 
     def load(self, slug: str, file: str) -> Json:
         """A JSON file of a published experiment."""
@@ -120,6 +134,8 @@ class Site:
         width, height = figures.size(self.docs / folder / file)
         stop = "" if manifest["title"].endswith("?") else "."
         title = f"{manifest['title']}{stop} {caption}"
+        if self.french:
+            title = languages.captioned(manifest["title"], kind, caption)
         shown, moves = file, ""
         if file.endswith(".gif"):
             shown = figures.still_of(file)
@@ -130,7 +146,8 @@ class Site:
             f"![{title}]({self.link(f'{folder}/{shown}')})"
             f"{{ width={width} height={height}{lazy} }}\n"
             f'<figcaption markdown="span">{title} '
-            f"[How this was made]({self.card_link(slug)}).</figcaption>\n</figure>"
+            f"[{languages.MADE['fr' if self.french else 'en']}]({self.card_link(slug)})."
+            "</figcaption>\n</figure>"
         )
 
     def is_first(self, macro: str) -> bool:
@@ -291,6 +308,25 @@ class Site:
         rows["real", "floor"] = found["floor"]
         missing = f"{slug} has no {name} of {line} at {steps} steps"
         return metric_text(rows.get((line.replace("_", " "), steps), {}), name, missing)
+
+    def datasets(self, which: str) -> str:
+        """Datasets with a published generator (`there`), or those the report asked for without."""
+        found = generators.published(self.docs)
+        there, missing = generators.datasets_asked(each.dataset for each in found)
+        names = generators.DATASETS | (languages.DATASETS if self.french else {})
+        chosen = missing if which == "missing" else [names.get(name, name) for name in there]
+        return ", ".join(chosen) or ("aucune" if self.french else "none")
+
+    def slides(self, slug: str, language: str) -> str:
+        """The slides of the defence, in one language."""
+        folder = f"assets/experiments/{slug}"
+        deck = cast(slide_pages.Deck, self.load(slug, slide_pages.FILE).get(language))
+        return slide_pages.page(
+            deck,
+            language,
+            lambda name: self.url(f"{folder}/{name}"),
+            lambda name: figures.size(self.docs / folder / name),
+        )
 
     def results(self) -> str:
         """The table of all published generators, dataset by dataset."""

@@ -156,7 +156,7 @@ def whole(picture: Image.Image) -> Png:
 def png(picture: Image.Image) -> bytes:
     """PNG bytes of a picture."""
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
+    picture.save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cards import flops_text
-from generators import DATASETS
+from generators import DATASETS, datasets_asked
 
 from imggen.evaluation.catalogue import Entry, known
 from imggen.evaluation.report import number
@@ -23,13 +23,6 @@ from slides.published import Published
 LANGUAGES = ("en", "fr")
 TEXTS = Path(__file__).parent / "text"
 HOLE = re.compile(r"\{(\w+) ([^{}]+)\}")
-WANTED = {
-    "MNIST": {"mnist"},
-    "SVHN": {"svhn"},
-    "CIFAR-10": {"cifar10"},
-    "Cityscapes": {"cityscapes"},
-}
-"""The datasets of the December report, and by which of ours each is met."""
 Text = dict[str, str]
 
 
@@ -198,11 +191,10 @@ class Words:
 
     def data(self, which: str) -> str:
         """Datasets that are published (`there`), wanted ones that are not (`missing`), `state`."""
-        found = set(self.published.datasets())
-        missing = [name for name, ours in WANTED.items() if not ours & found]
+        found, missing = datasets_asked(self.published.datasets())
         if which == "there":
             ours = DATASETS | self.texts["title"]["datasets"]
-            return ", ".join(ours.get(name, name) for name in sorted(found))
+            return ", ".join(ours.get(name, name) for name in found)
         if which == "state":
             return str(self.texts["title"]["states"]["part" if missing else "done"])
         return ", ".join(missing) or str(self.texts["title"]["nothing"])
