@@ -24,7 +24,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     echo "== installing imggen and its tools into .venv (torch is large: some minutes the first time)"
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check \
-        --constraint constraints.txt --editable '.[docs,dev]'
+        --constraint constraints.txt --editable '.[docs,dev,slides]'
     echo "$wanted" > "$stamp"
 fi
 # shellcheck disable=SC1091

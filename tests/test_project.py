@@ -128,7 +128,12 @@ def test_pins_are_exact_and_name_no_index():
     pinned = {pin.split("==")[0].lower().replace("_", "-") for pin in pins}
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    for requirement in [*project["dependencies"], *extras["docs"], *extras["dev"]]:
+    for requirement in [
+        *project["dependencies"],
+        *extras["docs"],
+        *extras["dev"],
+        *extras["slides"],
+    ]:
         name = re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-")
         assert name in pinned, f"{name} has no pin"
 

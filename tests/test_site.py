@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -121,18 +122,30 @@ def test_every_promised_page_is_there(site):
     found = set(pages(site))
     promised = (
         "blog/ blog/dcgan-mnist/ blog/vae-mnist/ state-of-the-art/ results/ protocol/ reproduce/ "
-        "contributing/ bibliography/ state-of-the-art/timeline/ fr/ fr/rapport-de-decembre/ "
-        "methods/dcgan/ methods/vae/ notebooks/sample/ reference/imggen.training.loop/ "
-        "reference/imggen.metrics.frechet/"
+        "contributing/ bibliography/ state-of-the-art/timeline/ presentation/ fr/ fr/glossaire/ "
+        "fr/rapport-de-decembre/ fr/presentation/ methods/dcgan/ methods/vae/ notebooks/sample/ "
+        "reference/imggen.training.loop/ reference/imggen.metrics.frechet/"
     )
     for page in promised.split():
         assert page in found, page
     assert (site / "feed_rss_created.xml").exists()
 
 
-def test_the_french_report_says_that_it_is_french(site):
-    html = (site / "fr" / "rapport-de-decembre" / "index.html").read_text()
-    assert '<html lang="fr"' in html
+def test_french_pages_are_french_all_round_and_pairs_lead_there_and_back(site):
+    pairs = runpy.run_path(str(REPOSITORY / "scripts" / "site" / "languages.py"))["PAIRS"]
+    for page in (site / "fr").rglob("index.html"):
+        html = page.read_text()
+        assert '<html lang="fr"' in html and "Aller au contenu" in html and "Rechercher" in html
+        for english in ("Skip to content", "Table of contents", "Back to top", "Switch to dark"):
+            assert english not in html, f"{page}: {english}"
+    for pair in pairs:
+        urls = [uri.removesuffix(".md").removesuffix("index").rstrip("/") for uri in pair]
+        for here, other, language in zip(urls, urls[::-1], ("fr", "en"), strict=True):
+            html = (site / here / "index.html").read_text()
+            shown = re.search(r'class="other-language"><a href="([^"]+)"', html)
+            assert (site / here / shown[1]).resolve() == (site / other).resolve(), here
+            head = re.search(rf'<link rel="alternate" hreflang="{language}" href="([^"]+)"', html)
+            assert head[1].rstrip("/").endswith(f"/imggen/{other}".rstrip("/")), here
 
 
 def test_numbers_on_the_page_are_those_of_the_file(site):

@@ -42,7 +42,9 @@ def unsourced(markdown: str) -> list[str]:
         " ".join(part.split())
         for part in SENTENCE.split(markdown)
         if not SOURCE.search(part)
-        and any(not YEAR.fullmatch(found.rstrip(".,\u00a0\u202f")) for found in NUMBER.findall(part))
+        and any(
+            not YEAR.fullmatch(found.rstrip(".,\u00a0\u202f")) for found in NUMBER.findall(part)
+        )
     ]
 
 

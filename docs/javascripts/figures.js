@@ -1,6 +1,7 @@
 // Pictures that move: a still that a button plays. They start by themselves when they come into
 // view, unless the reader asked for calm; they stop when they leave it. Cards open when a link
 // leads to them.
+const words = document.documentElement.lang === "fr" ? ["Lire", "Pause"] : ["Play", "Pause"];
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 function mover(figure) {
@@ -14,7 +15,7 @@ function mover(figure) {
   function set(plays) {
     playing = plays;
     image.src = plays ? figure.dataset.moves : still;
-    button.textContent = plays ? "Pause" : "Play";
+    button.textContent = words[Number(plays)];
     button.setAttribute("aria-label", `${button.textContent}: ${image.alt}`);
   }
   button.addEventListener("click", () => {

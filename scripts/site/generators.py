@@ -33,6 +33,13 @@ DATASETS = {
     "magnetic_tile": "Magnetic tiles",
 }
 """How people read the names of datasets; others are shown as they are."""
+ASKED = {
+    "MNIST": {"mnist"},
+    "SVHN": {"svhn"},
+    "CIFAR-10": {"cifar10"},
+    "Cityscapes": {"cityscapes"},
+}
+"""The datasets that the December report names, and by which of ours each is met."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +151,13 @@ class Post(NamedTuple):
 
     file: str
     address: str
+
+
+def datasets_asked(found: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Of datasets with a published generator: all by name, and those of the report that lack."""
+    there = sorted(set(found))
+    missing = [name for name, ours in ASKED.items() if not ours & {*there}]
+    return there, missing
 
 
 @functools.cache

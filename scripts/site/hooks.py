@@ -15,6 +15,8 @@ In Markdown:
     {{ climbed few-steps-mnist reflow 1 precision }}  one metric of a sampler, one of its steps
     {{ versus gan-or-vae }}              two generators, and which is better for certain
     {{ drawing game }}                   a drawing of ours that explains an idea, made by code
+    {{ slides presentation fr }}         the slides of the defence, a picture each
+    {{ glossary }}                       the French glossary, from glossary.toml
     {{ results }}                        all published generators, dataset by dataset
     [@radford2015dcgan]                  a citation; references are listed at the end of the page
 """
@@ -38,6 +40,7 @@ import bibliography_page
 import figures
 import formulas
 import generators
+import languages
 import menu
 import places
 import published_runs as runs
@@ -48,6 +51,8 @@ import wrong_inputs
 from mkdocs.exceptions import PluginError
 
 from imggen.publishing.status import damaged
+
+_files: Any = None
 
 MACRO = re.compile(r"\{\{ ?([a-z]+)((?: [^\s{}]+)*) ?\}\}")
 
@@ -178,23 +183,32 @@ def first_sentences(markdown: str, most: int = 160) -> str:
     return ""
 
 
+def on_env(env: Any, config: Any, files: Any) -> None:
+    """Keeps the files of this build, by which a page finds its counterpart."""
+    global _files
+    _files = files
+
+
 def on_page_context(context: Any, page: Any, config: Any, nav: Any) -> Any:
-    """French pages say so to browsers and screen readers."""
-    context["page_lang"] = page.meta.get("lang", "en")
+    """French pages say so to browsers and screen readers, and pairs of pages know each other."""
+    language = context["page_lang"] = page.meta.get("lang", "en")
+    found = languages.counterpart(page.file.src_uri, language)
+    if found:
+        if (other := _files.get_file_from_path(found.uri)) is None:
+            raise PluginError(f"{page.file.src_uri} has no counterpart {found.uri}")
+        context |= {"counterpart": found, "counterpart_url": other.url.removeprefix("./")}
     return context
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
-    """Sets the language of French pages, names landmarks, leaves out what a page does not need."""
-    language = page.meta.get("lang")
-    if language:
-        output = re.sub(r'<html lang="[a-z]+"', f'<html lang="{language}"', output, count=1)
+    """Names landmarks, in French on French pages, and leaves out what a page does not need."""
     output = menu.filled(output, page.url, Path(config.docs_dir))
     for needed, files in ONLY_WITH.items():
         if needed not in output:
             tag = rf"<(?:link|script)[^>]*{files}[^>]*>(?:</script>)?"
             output = re.sub(tag, "", output)
-    return with_landmarks(formulas.reserved(output))
+    output = with_landmarks(formulas.reserved(output))
+    return languages.labelled(output) if page.meta.get("lang") == "fr" else output
 
 
 def on_post_template(output_content: str, template_name: str, config: Any) -> str:

@@ -17,9 +17,12 @@ import audit_tables
 import cards
 import figures
 import generators
+import glossary
+import languages
 import metric_tables
 import results_figures
 import results_table
+import slide_pages
 import sweep_tables
 from drawings import catalogue as drawn
 from macro import MacroError, departures, metric_text, refuse_unknown
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
     from imggen.evaluation.evaluate import Result
+
+NUMBERS = ("value", "floor", "fact", "flops", "rung", "trained", "traded", "climbed")
+"""Macros that give a number, which French writes with a comma."""
 
 
 @functools.cache
@@ -75,10 +81,19 @@ class Site:
             "climbed": self.climbed,
             "climb": self.climb,
             "drawing": partial(drawn.macro, self.page.meta.get("lang", "en")),
+            "slides": self.slides,
+            "datasets": self.datasets,
+            "glossary": lambda: glossary.markdown(self.link),
         }
         if name not in made:
             raise MacroError(f"no macro is called {name}")
-        return made[name](*arguments)
+        found = made[name](*arguments)
+        return languages.french_number(found) if self.french and name in NUMBERS else found
+
+    @property
+    def french(self) -> bool:
+        """Whether the page is in French."""
+        return bool(self.page.meta.get("lang") == "fr")
 
     def load(self, slug: str, file: str) -> Json:
         """A JSON file of a published experiment."""
@@ -118,6 +133,8 @@ class Site:
         width, height = figures.size(self.docs / folder / file)
         stop = "" if manifest["title"].endswith("?") else "."
         title = f"{manifest['title']}{stop} {caption}"
+        if self.french:
+            title = languages.captioned(manifest["title"], kind, caption)
         shown, moves = file, ""
         if file.endswith(".gif"):
             shown = figures.still_of(file)
@@ -128,7 +145,8 @@ class Site:
             f"![{title}]({self.link(f'{folder}/{shown}')})"
             f"{{ width={width} height={height}{lazy} }}\n"
             f'<figcaption markdown="span">{title} '
-            f"[How this was made]({self.card_link(slug)}).</figcaption>\n</figure>"
+            f"[{languages.MADE['fr' if self.french else 'en']}]({self.card_link(slug)})."
+            "</figcaption>\n</figure>"
         )
 
     def is_first(self, macro: str) -> bool:
@@ -290,6 +308,25 @@ class Site:
         rows["real", "floor"] = found["floor"]
         missing = f"{slug} has no {name} of {line} at {steps} steps"
         return metric_text(rows.get((line.replace("_", " "), steps), {}), name, missing)
+
+    def datasets(self, which: str) -> str:
+        """Datasets with a published generator (`there`), or those the report asked for without."""
+        found = generators.published(self.docs)
+        there, missing = generators.datasets_asked(each.dataset for each in found)
+        names = generators.DATASETS | (languages.DATASETS if self.french else {})
+        chosen = missing if which == "missing" else [names.get(name, name) for name in there]
+        return ", ".join(chosen) or ("aucune" if self.french else "none")
+
+    def slides(self, slug: str, language: str) -> str:
+        """The slides of the defence, in one language."""
+        folder = f"assets/experiments/{slug}"
+        deck = cast(slide_pages.Deck, self.load(slug, slide_pages.FILE).get(language))
+        return slide_pages.page(
+            deck,
+            language,
+            lambda name: self.url(f"{folder}/{name}"),
+            lambda name: figures.size(self.docs / folder / name),
+        )
 
     def results(self) -> str:
         """The table of all published generators, dataset by dataset."""

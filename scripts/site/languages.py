@@ -1,0 +1,83 @@
+"""Two languages in one site: which pages belong together, and what French pages call things."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+PAIRS = (
+    ("index.md", "fr/index.md"),
+    ("presentation.md", "fr/presentation.md"),
+)
+"""An English page and the French one that says the same. Each links to the other, for readers and
+in the head of the page. Add a pair here when its second page is written, nowhere else."""
+
+OTHER = {"en": ("fr", "Cette page en français"), "fr": ("en", "This page in English")}
+"""By a page's language: the other one, and the link to it in the words of that one."""
+
+
+class Counterpart(NamedTuple):
+    """The page in the other language."""
+
+    uri: str
+    language: str
+    words: str
+
+
+def counterpart(uri: str, language: str) -> Counterpart | None:
+    """The page that says the same in the other language, where there is one."""
+    other, words = OTHER[language]
+    for english, french in PAIRS:
+        if uri in (english, french):
+            return Counterpart(french if uri == english else english, other, words)
+    return None
+
+
+DATASETS = {"cifar10_jpeg": "copies JPEG de CIFAR-10", "digits": "chiffres de 8 pixels de côté"}
+"""Names of datasets that are no proper names."""
+
+CAPTIONS = {
+    "samples": "Échantillons au hasard de la graine 0, aucun écarté.",
+    "interpolation": "Promenades sphériques entre des codes latents tirés au hasard.",
+    "training": "Les mêmes codes latents au fil de l’entraînement.",
+    "curves": "Statistiques de l’entraînement selon le nombre d’images vues.",
+    "manifold": "Les deux dimensions latentes, aux quantiles de la loi a priori.",
+    "damage": "Un chiffre sous le flou (en haut), le bruit et JPEG (en bas).",
+}
+"""By kind of figure; on a French page other kinds keep their English caption, marked as such."""
+
+
+def captioned(title: str, kind: str, english: str) -> str:
+    """The caption of a figure on a French page."""
+    shown = title.replace(" on ", " sur ").replace("Conditional GAN", "GAN conditionnel")
+    stop = "" if shown.endswith("?") else "."
+    caption = CAPTIONS.get(kind, english)
+    return f"{shown}{stop} {caption}"
+
+
+MADE = {"en": "How this was made", "fr": "Comment cette figure a été faite"}
+
+LABELS = (
+    ('role="dialog" aria-label="Search"', 'role="dialog" aria-label="Recherche"'),
+    ('md-nav--primary" aria-label="Post"', 'md-nav--primary" aria-label="Menu"'),
+    ("Switch to dark", "Passer au thème sombre"),
+    ("Switch to light", "Passer au thème clair"),
+    ("Link to this section", "Lien vers cette section"),
+    ("MIT licence. Pictures and numbers are made by the code of this repository.",
+     "Licence MIT. Images et nombres sont faits par le code de ce dépôt."),
+)  # fmt: skip
+"""What stands around a page apart from the theme's own labels, which the theme translates."""
+
+
+def labelled(output: str) -> str:
+    """A French page's HTML with French labels around its text."""
+    for english, french in LABELS:
+        output = output.replace(english, french)
+    return output
+
+
+def french_number(text: str) -> str:
+    """A number of a macro as French writes it: 0,47 [0,34 ; 0,61], 10 000."""
+    text = re.sub(r"(?<=\d), (?=-?\d)", "\u00a0; ", text)
+    text = re.sub(r"(?<=\d),(?=\d{3})", "\u00a0", text)
+    return re.sub(r"(?<=\d)\.(?=\d)", ",", text)
