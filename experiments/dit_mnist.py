@@ -16,7 +16,7 @@ experiment = Experiment(
     train=TrainConfig(
         steps=STEPS, batch_size=512, precision="bf16", ema_halflife_images=90_000, clip_norm=1.0
     ),
-    sampler=Sampler(),
+    sampler=Sampler(guidance=1.35),
 )
 
 if __name__ == "__main__":
