@@ -192,6 +192,7 @@ class Sweep:
     ) -> None:
         """Measures the finished trainings of a run and publishes them together."""
         started, measured = time.monotonic(), SideBySide(experiments[0].data)
+        trained = [read_json(run / variant.slug / "manifest.json") for variant in self.variants]
         seen = {data: data.load() for data in {experiment.data for experiment in experiments}}
         for variant, experiment in zip(self.variants, experiments, strict=True):
             print(f"measuring {variant.slug}", flush=True)
@@ -199,7 +200,7 @@ class Sweep:
             measured.add(variant.group, variant.series, at, seen[experiment.data])
         config = self.settings(experiments)
         manifest = common_manifest(self, config, measured.test, SEED) | {
-            "device": measured.device,
+            "device": ", ".join(dict.fromkeys(each["device"] for each in trained)),
             "git": code,
             "wall_seconds": round(measured.seconds + time.monotonic() - started, 1),
             "features": measured.extractor.describe(),

@@ -8,7 +8,7 @@ FAMILIES = {
     "VAE": ("vae",),
     "autoregressive": ("pixel_cnn",),
     "flow": ("flow_matching",),
-    "diffusion": ("ddpm", "edm", "dit"),
+    "diffusion": ("ddpm", "edm", "dit", "latent_diffusion"),
     "one-step": ("shortcut", "mean_flow", "consistency", "drifting"),
 }  # fmt: skip
 """Modules of imggen/methods by family, in the order of the legend. Others are of OTHER."""
