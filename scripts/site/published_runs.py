@@ -1,10 +1,9 @@
-"""Macros that render published experiments: figures, tables, values and cards."""
+"""Macros that render published experiments as a page needs them: figures, tables and cards."""
 
 from __future__ import annotations
 
 import functools
 import html
-import json
 import os
 import re
 from collections.abc import Callable
@@ -13,7 +12,6 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
-import audit_tables
 import cards
 import figures
 import generators
@@ -23,22 +21,16 @@ import metric_tables
 import results_figures
 import results_table
 import slide_pages
-import sweep_tables
 from drawings import catalogue as drawn
-from macro import MacroError, departures, metric_text, refuse_unknown
-from metric_tables import value_text
+from macro import MacroError, departures
+from published_files import PublishedFiles
 
-from imggen import sweep
-from imggen.evaluation import side_by_side
 from imggen.evaluation.catalogue import LEGEND
 from imggen.publishing.status import status
-from imggen.studies import comparison, ladder, readable, trade
 from imggen.system.files import Json
 
 if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
-
-    from imggen.evaluation.evaluate import Result
 
 NUMBERS = ("value", "floor", "fact", "flops", "rung", "trained", "traded", "climbed")
 """Macros that give a number, which French writes with a comma."""
@@ -50,10 +42,9 @@ def _status(docs: Path) -> dict[str, Json]:
 
 
 @dataclass
-class Site:
+class Site(PublishedFiles):
     """The published experiments as one page sees them."""
 
-    docs: Path
     page: Page
 
     def macro(self, name: str, arguments: list[str]) -> str:
@@ -94,25 +85,6 @@ class Site:
     def french(self) -> bool:
         """Whether the page is in French."""
         return bool(self.page.meta.get("lang") == "fr")
-
-    def load(self, slug: str, file: str) -> Json:
-        """A JSON file of a published experiment."""
-        path = self.docs / "assets" / "experiments" / slug / file
-        if not path.exists():
-            raise MacroError(f"{slug} is not published: run its experiment")
-        return json.loads(path.read_text(encoding="utf-8"))
-
-    def scores(self, slug: str) -> Result:
-        """metrics.json of a published experiment. Raises: MacroError for an unknown metric."""
-        result = cast("Result", self.load(slug, "metrics.json"))
-        refuse_unknown(f"{slug}/metrics.json", result["metrics"])
-        return result
-
-    def audited(self, slug: str) -> audit_tables.Audit:
-        """audit.json of a published audit. Raises: MacroError for an unknown metric."""
-        found = cast(audit_tables.Audit, self.load(slug, "audit.json"))
-        refuse_unknown(f"{slug}/audit.json", audit_tables.names(found))
-        return found
 
     def link(self, target: str) -> str:
         """Relative address from this page's Markdown file to a file of docs/."""
@@ -183,39 +155,6 @@ class Site:
             lines += ['??? note "More metrics"', "", *(f"    {row}" for row in rest), ""]
         return "\n".join(lines)
 
-    def value(self, slug: str, name: str) -> str:
-        """One metric inline."""
-        return metric_text(self.scores(slug)["metrics"], name, f"{slug} has no metric {name}")
-
-    def floor(self, slug: str, name: str) -> str:
-        """What real images score in place of generated ones, inline."""
-        entry = self.scores(slug)["metrics"].get(name)
-        if entry is None or entry.get("floor") is None:
-            raise MacroError(f"{slug} has no floor of {name}")
-        return metric_tables.floor_text(name, entry)
-
-    def fact(self, slug: str, path: str) -> str:
-        """One entry of the manifest, by a dotted path (config.train.steps)."""
-        found: object = self.load(slug, "manifest.json")
-        for key in path.split("."):
-            if not isinstance(found, dict) or key not in found:
-                raise MacroError(f"the manifest of {slug} has no {path}")
-            found = found[key]
-        whole = isinstance(found, float) and found.is_integer()
-        return f"{int(found):,}" if whole or isinstance(found, int) else str(found)
-
-    def flops(self, slug: str) -> str:
-        """What a training cost, in units that one can compare."""
-        return cards.flops_text(self.load(slug, "manifest.json")["training_flops"])
-
-    def read(self, slug: str, generator: str) -> str:
-        """How often the classifier reads a generator's samples, or `real` digits or `static`."""
-        found = self.load(slug, readable.FILE)
-        row = (found if generator in ("real", "static") else found["generators"]).get(generator)
-        if row is None:
-            raise MacroError(f"{slug} does not know {generator}")
-        return f"{100 * row['value']:.0f} %"
-
     def badge(self, slug: str, short: bool = False) -> str:
         """Whether today's code would make this again, and unless `short` why not."""
         row = _status(self.docs).get(slug)
@@ -248,66 +187,6 @@ class Site:
     def file_link(self, slug: str, name: str) -> str:
         """Relative address of a file of a published experiment."""
         return self.link(f"assets/experiments/{slug}/{name}")
-
-    def audit(self, slug: str, part: str) -> str:
-        """A table of the audit: `responses` or `checks`."""
-        tables = {"responses": audit_tables.responses, "checks": audit_tables.checks}
-        if part not in tables:
-            raise MacroError(f"the audit has no {part}: choose responses or checks")
-        return tables[part](self.audited(slug))
-
-    def rung(self, slug: str, ladder: str, rung: str, metric: str) -> str:
-        """One metric on one rung of the audit, with its interval."""
-        found = self.audited(slug)["ladders"].get(ladder)
-        if found is None or float(rung) not in found["rungs"] or metric not in found["metrics"]:
-            raise MacroError(f"the audit has no {metric} on rung {rung} of {ladder}")
-        return value_text(metric, found["metrics"][metric][found["rungs"].index(float(rung))])
-
-    def versus(self, slug: str) -> str:
-        """Two generators, metric by metric, and which is better for certain."""
-        return metric_tables.versus(cast("Result", self.load(slug, comparison.FILE)))
-
-    def trainings(self, slug: str, *names: str) -> str:
-        """Several trainings side by side, by these metrics."""
-        return sweep_tables.trainings(self.swept(slug), names)
-
-    def spread(self, slug: str, *names: str) -> str:
-        """How far trainings of one method differ."""
-        try:
-            return sweep_tables.spread(self.swept(slug), names)
-        except ValueError as error:
-            raise MacroError(f"{slug}: {error}") from error
-
-    def swept(self, slug: str) -> side_by_side.Swept:
-        """sweep.json of a published sweep."""
-        return cast("side_by_side.Swept", self.load(slug, sweep.FILE))
-
-    def trained(self, slug: str, training: str, name: str) -> str:
-        """One metric of one of several trainings."""
-        rows = {row["slug"]: row["metrics"] for row in self.swept(slug)["rows"]}
-        return metric_text(rows.get(training, {}), name, f"{slug} has no {name} of {training}")
-
-    def traded(self, slug: str, value: str, name: str) -> str:
-        """One metric at one value of a sampler's setting."""
-        found = cast(trade.Traded, self.load(slug, trade.FILE))
-        rows = {row["value"]: row["metrics"] for row in found["settings"]}
-        return metric_text(rows.get(value, {}), name, f"{slug} has no {name} at {value}")
-
-    def climb(self, slug: str, *names: str) -> str:
-        """A ladder of samplers as a table, by these metrics."""
-        return sweep_tables.climb(self.climbs(slug), names)
-
-    def climbs(self, slug: str) -> ladder.Climbed:
-        """ladder.json of a published ladder."""
-        return cast(ladder.Climbed, self.load(slug, ladder.FILE))
-
-    def climbed(self, slug: str, line: str, steps: str, name: str) -> str:
-        """One metric of a sampler (_ for blanks) at a number of steps, or of `real floor`."""
-        found = self.climbs(slug)
-        rows = {(r["name"], str(r["steps"])): r["metrics"] for r in found["rungs"]}
-        rows["real", "floor"] = found["floor"]
-        missing = f"{slug} has no {name} of {line} at {steps} steps"
-        return metric_text(rows.get((line.replace("_", " "), steps), {}), name, missing)
 
     def datasets(self, which: str) -> str:
         """Datasets with a published generator (`there`), or those the report asked for without."""

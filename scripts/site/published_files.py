@@ -1,0 +1,143 @@
+"""Macros that read numbers and tables from published files, whatever page they stand on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import audit_tables
+import cards
+import metric_tables
+import sweep_tables
+from macro import MacroError, metric_text, refuse_unknown
+from metric_tables import value_text
+
+from imggen import sweep
+from imggen.evaluation import side_by_side
+from imggen.studies import comparison, ladder, readable, trade
+from imggen.system.files import Json
+
+if TYPE_CHECKING:
+    from imggen.evaluation.evaluate import Result
+
+
+@dataclass
+class PublishedFiles:
+    """The published experiments below a docs folder."""
+
+    docs: Path
+
+    def load(self, slug: str, file: str) -> Json:
+        """A JSON file of a published experiment."""
+        path = self.docs / "assets" / "experiments" / slug / file
+        if not path.exists():
+            raise MacroError(f"{slug} is not published: run its experiment")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def scores(self, slug: str) -> Result:
+        """metrics.json of a published experiment. Raises: MacroError for an unknown metric."""
+        result = cast("Result", self.load(slug, "metrics.json"))
+        refuse_unknown(f"{slug}/metrics.json", result["metrics"])
+        return result
+
+    def audited(self, slug: str) -> audit_tables.Audit:
+        """audit.json of a published audit. Raises: MacroError for an unknown metric."""
+        found = cast(audit_tables.Audit, self.load(slug, "audit.json"))
+        refuse_unknown(f"{slug}/audit.json", audit_tables.names(found))
+        return found
+
+    def value(self, slug: str, name: str) -> str:
+        """One metric inline."""
+        return metric_text(self.scores(slug)["metrics"], name, f"{slug} has no metric {name}")
+
+    def floor(self, slug: str, name: str) -> str:
+        """What real images score in place of generated ones, inline."""
+        entry = self.scores(slug)["metrics"].get(name)
+        if entry is None or entry.get("floor") is None:
+            raise MacroError(f"{slug} has no floor of {name}")
+        return metric_tables.floor_text(name, entry)
+
+    def fact(self, slug: str, path: str) -> str:
+        """One entry of the manifest, by a dotted path (config.train.steps)."""
+        found: object = self.load(slug, "manifest.json")
+        for key in path.split("."):
+            if not isinstance(found, dict) or key not in found:
+                raise MacroError(f"the manifest of {slug} has no {path}")
+            found = found[key]
+        if isinstance(found, float) and found.is_integer():
+            found = int(found)
+        return f"{found:,}" if isinstance(found, int) else str(found)
+
+    def flops(self, slug: str) -> str:
+        """What a training cost, in units that one can compare."""
+        return cards.flops_text(self.load(slug, "manifest.json")["training_flops"])
+
+    def read(self, slug: str, generator: str) -> str:
+        """How often the classifier reads a generator's samples, or `real` digits or `static`."""
+        found = self.load(slug, readable.FILE)
+        row = (found if generator in ("real", "static") else found["generators"]).get(generator)
+        if row is None:
+            raise MacroError(f"{slug} does not know {generator}")
+        return f"{100 * row['value']:.0f} %"
+
+    def audit(self, slug: str, part: str) -> str:
+        """A table of the audit: `responses` or `checks`."""
+        tables = {"responses": audit_tables.responses, "checks": audit_tables.checks}
+        if part not in tables:
+            raise MacroError(f"the audit has no {part}: choose responses or checks")
+        return tables[part](self.audited(slug))
+
+    def rung(self, slug: str, ladder: str, rung: str, metric: str) -> str:
+        """One metric on one rung of the audit, with its interval."""
+        found = self.audited(slug)["ladders"].get(ladder)
+        if found is None or float(rung) not in found["rungs"] or metric not in found["metrics"]:
+            raise MacroError(f"the audit has no {metric} on rung {rung} of {ladder}")
+        return value_text(metric, found["metrics"][metric][found["rungs"].index(float(rung))])
+
+    def versus(self, slug: str) -> str:
+        """Two generators, metric by metric, and which is better for certain."""
+        return metric_tables.versus(cast("Result", self.load(slug, comparison.FILE)))
+
+    def trainings(self, slug: str, *names: str) -> str:
+        """Several trainings side by side, by these metrics."""
+        return sweep_tables.trainings(self.swept(slug), names)
+
+    def spread(self, slug: str, *names: str) -> str:
+        """How far trainings of one method differ."""
+        try:
+            return sweep_tables.spread(self.swept(slug), names)
+        except ValueError as error:
+            raise MacroError(f"{slug}: {error}") from error
+
+    def swept(self, slug: str) -> side_by_side.Swept:
+        """sweep.json of a published sweep."""
+        return cast("side_by_side.Swept", self.load(slug, sweep.FILE))
+
+    def trained(self, slug: str, training: str, name: str) -> str:
+        """One metric of one of several trainings."""
+        rows = {row["slug"]: row["metrics"] for row in self.swept(slug)["rows"]}
+        return metric_text(rows.get(training, {}), name, f"{slug} has no {name} of {training}")
+
+    def traded(self, slug: str, value: str, name: str) -> str:
+        """One metric at one value of a sampler's setting."""
+        found = cast(trade.Traded, self.load(slug, trade.FILE))
+        rows = {row["value"]: row["metrics"] for row in found["settings"]}
+        return metric_text(rows.get(value, {}), name, f"{slug} has no {name} at {value}")
+
+    def climb(self, slug: str, *names: str) -> str:
+        """A ladder of samplers as a table, by these metrics."""
+        return sweep_tables.climb(self.climbs(slug), names)
+
+    def climbs(self, slug: str) -> ladder.Climbed:
+        """ladder.json of a published ladder."""
+        return cast(ladder.Climbed, self.load(slug, ladder.FILE))
+
+    def climbed(self, slug: str, line: str, steps: str, name: str) -> str:
+        """One metric of a sampler (_ for blanks) at a number of steps, or of `real floor`."""
+        found = self.climbs(slug)
+        rows = {(r["name"], str(r["steps"])): r["metrics"] for r in found["rungs"]}
+        rows["real", "floor"] = found["floor"]
+        missing = f"{slug} has no {name} of {line} at {steps} steps"
+        return metric_text(rows.get((line.replace("_", " "), steps), {}), name, missing)
