@@ -8,7 +8,7 @@ experiment = Trade(
     generator="flow-matching-mnist",
     option="guidance",
     values=("1.0", "1.5", "2.0", "3.0"),
-    samples=2_000,
+    samples=10_000,
 )
 
 if __name__ == "__main__":
