@@ -86,6 +86,8 @@ class OtherTraining:
 
     steps: int | None = None
     """Steps of each training."""
+    batch_size: int | None = None
+    """Images in a step of each."""
     device: str | None = None
     """cpu, cuda, cuda:1, ...: where all of them are trained."""
 

@@ -28,10 +28,11 @@ def test_most_scripts_train():
 @pytest.mark.parametrize("script", TRAINING)
 def test_it_trains_to_the_end_on_digits(script, run, tmp_path, monkeypatch):
     monkeypatch.setattr(cost, "COUNTED_STEPS", 3)  # else counting takes longer than training
-    steps = ("--data.name", "digits", "--train.steps", str(STEPS), "--no-publish")
-    if TRAINING[script] == 1:  # pictures and large batches take longer than all the rest
-        steps += ("--train.frames", "2", "--train.batch-size", "64")
-    done = run(f"experiments/{script}", *steps, "--run-dir", tmp_path / "run")
+    # Pictures and large batches take longer than all the rest.
+    steps = ("--train.steps", str(STEPS), "--train.batch-size", "64")
+    steps += ("--train.frames", "2") if TRAINING[script] == 1 else ()
+    asked = ("--data.name", "digits", *steps, "--no-publish", "--run-dir", tmp_path / "run")
+    done = run(f"experiments/{script}", *asked)
     assert done.returncode == 0, done.stdout + done.stderr
     weights = list((tmp_path / "run").rglob("weights.safetensors"))
     assert len(weights) == TRAINING[script]

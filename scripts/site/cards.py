@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from macro import MacroError
+
 from imggen import sweep
 from imggen.studies import comparison, ladder, process, trade
 from imggen.system.files import Json
@@ -28,10 +30,22 @@ def downloads(files: Iterable[str], link: Callable[[str], str]) -> str:
     return ", ".join(f"[{title}]({link(name)})" for title, name in shown.items())
 
 
+UNITS = ((1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"))
+
+
 def flops_text(flops: float) -> str:
-    """In peta-FLOP, 10^15, or tera-FLOP below a tenth of that, to two digits."""
-    size, unit = (1e15, "PFLOP") if flops >= 1e14 else (1e12, "TFLOP")
+    """In peta-FLOP, 10^15, or tera-FLOP below a tenth of that, and so on, to two digits."""
+    size, unit = next(each for each in UNITS if flops >= each[0] / 10 or each is UNITS[-1])
     return f"{float(f'{flops / size:.2g}'):g} {unit}"
+
+
+def flops_of(manifest: Json, of: str) -> str:
+    """What a training cost, or an image costs. Raises: MacroError for another word."""
+    if of not in ("training", "image"):
+        raise MacroError(f"flops of a training or of an image, not of {of}")
+    if of == "training":
+        return flops_text(manifest["training_flops"])
+    return flops_text(manifest["sampling"]["flops_per_image"])
 
 
 def about_data(dataset: Json | None) -> dict[str, str]:

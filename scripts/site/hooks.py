@@ -6,7 +6,7 @@ In Markdown:
     {{ metrics dcgan-mnist }}            the table of its metrics
     {{ value dcgan-mnist precision }}    one number with its interval
     {{ fact dcgan-mnist steps }}         one entry of its manifest
-    {{ flops dcgan-mnist }}              what its training cost
+    {{ flops dcgan-mnist }}              what its training cost; with `image` what a sample does
     {{ read readable-mnist dcgan-mnist }}  share of samples that our classifier reads
     {{ card dcgan-mnist }}               how this was made
     {{ departures imggen.methods.dcgan }}  the list from the method's docstring

@@ -70,9 +70,9 @@ class PublishedFiles:
             found = int(found)
         return f"{found:,}" if isinstance(found, int) else str(found)
 
-    def flops(self, slug: str) -> str:
-        """What a training cost, in units that one can compare."""
-        return cards.flops_text(self.load(slug, "manifest.json")["training_flops"])
+    def flops(self, slug: str, of: str = "training") -> str:
+        """What a training cost, in units that one can compare; with `image` what a sample does."""
+        return cards.flops_of(self.load(slug, "manifest.json"), of)
 
     def read(self, slug: str, generator: str) -> str:
         """How often the classifier reads a generator's samples, or `real` digits or `static`."""

@@ -16,7 +16,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "scripts" / "site"))
 
 import audit_tables  # noqa: E402
+import cards  # noqa: E402
 import published_runs  # noqa: E402
+from macro import MacroError  # noqa: E402
 
 ROW = {"value": 0.25, "interval": [0.125, 0.375], "floor": 0.75}
 
@@ -158,3 +160,16 @@ def test_floors_are_those_of_the_file(tmp_path):
     for name in ("recall", "coverage"):
         with pytest.raises(published_runs.MacroError, match=f"run has no floor of {name}"):
             site.floor("run", name)
+
+
+def test_costs_of_trainings_and_of_images_have_units_that_fit_them():
+    manifest = {"training_flops": 1.51e15, "sampling": {"flops_per_image": 3.402e9}}
+    assert cards.flops_of(manifest, "training") == "1.5 PFLOP"
+    assert cards.flops_of(manifest, "image") == "3.4 GFLOP"
+    assert [cards.flops_text(x) for x in (4e13, 2e11, 5e7)] == [
+        "40 TFLOP",
+        "0.2 TFLOP",
+        "0.05 GFLOP",
+    ]
+    with pytest.raises(MacroError, match="not of images"):
+        cards.flops_of(manifest, "images")
