@@ -1,9 +1,9 @@
 """The story: each number has a source, each section can be retold, each work is told somewhere.
 
-The rule for numbers (docs/contributing.md, "Numbers in the story"): a macro makes it, or the sentence
-or the row of the table that holds it cites a work or links to the page that says it. Harmless are
-years, digits within names (StyleGAN2, CIFAR-10, R1), formulas, code, headings, addresses, and the
-numbers of a list.
+The rule for numbers (docs/contributing.md, "Numbers in the story"): a macro makes it, or the
+sentence or the row of the table that holds it cites a work or links to the page that says it.
+Harmless are years, digits within names (StyleGAN2, CIFAR-10, R1), formulas, code, headings,
+addresses, and the numbers of a list.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def unsourced(markdown: str) -> list[str]:
         " ".join(part.split())
         for part in SENTENCE.split(markdown)
         if not SOURCE.search(part)
-        and any(not YEAR.fullmatch(found.rstrip(".,\u00a0\u202f")) for found in NUMBER.findall(part))
+        and any(
+            not YEAR.fullmatch(found.rstrip(".,\u00a0\u202f")) for found in NUMBER.findall(part)
+        )
     ]
 
 

@@ -120,8 +120,7 @@ class Site:
             raise MacroError(f"{slug} has no {file}")
         folder = f"assets/experiments/{slug}"
         width, height = figures.size(self.docs / folder / file)
-        stop = "" if manifest["title"].endswith("?") else "."
-        title = f"{manifest['title']}{stop} {caption}"
+        title = f"{manifest['title']}{'' if manifest['title'].endswith('?') else '.'} {caption}"
         shown, moves = file, ""
         if file.endswith(".gif"):
             shown = figures.still_of(file)
@@ -187,8 +186,8 @@ class Site:
             if not isinstance(found, dict) or key not in found:
                 raise MacroError(f"the manifest of {slug} has no {path}")
             found = found[key]
-        whole = isinstance(found, float) and found.is_integer()
-        return f"{int(found):,}" if whole or isinstance(found, int) else str(found)
+        whole = isinstance(found, int | float) and found % 1 == 0
+        return f"{int(found):,}" if whole else str(found)
 
     def flops(self, slug: str) -> str:
         """What a training cost, in units that one can compare."""
