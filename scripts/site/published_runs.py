@@ -105,8 +105,7 @@ class Site:
 
     def link(self, target: str) -> str:
         """Relative address from this page's Markdown file to a file of docs/."""
-        here = PurePosixPath(self.page.file.src_uri).parent
-        return os.path.relpath(target, here)
+        return os.path.relpath(target, PurePosixPath(self.page.file.src_uri).parent)
 
     def url(self, target: str) -> str:
         """Relative address from this page's place on the site, for raw HTML."""
@@ -186,8 +185,9 @@ class Site:
             if not isinstance(found, dict) or key not in found:
                 raise MacroError(f"the manifest of {slug} has no {path}")
             found = found[key]
-        whole = isinstance(found, int | float) and found % 1 == 0
-        return f"{int(found):,}" if whole else str(found)
+        if isinstance(found, int | float) and found % 1 == 0:
+            return f"{int(found):,}"
+        return str(found)
 
     def flops(self, slug: str) -> str:
         """What a training cost, in units that one can compare."""
