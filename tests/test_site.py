@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import http.server
 import io
@@ -119,10 +120,11 @@ def pages(site: Path) -> list[str]:
 def test_every_promised_page_is_there(site):
     found = set(pages(site))
     promised = (
-        "blog/ blog/dcgan-mnist/ blog/vae-mnist/ state-of-the-art/ state-of-the-art/which-one/ "
-        "results/ protocol/ reproduce/ "
-        "contributing/ bibliography/ fr/ fr/rapport-de-decembre/ methods/dcgan/ methods/vae/ "
-        "notebooks/sample/ reference/imggen.training.loop/ reference/imggen.metrics.frechet/"
+        "blog/ blog/dcgan-mnist/ blog/vae-mnist/ state-of-the-art/ results/ protocol/ reproduce/ "
+        "contributing/ bibliography/ state-of-the-art/timeline/ fr/ fr/rapport-de-decembre/ "
+        "fr/etat-de-l-art/ state-of-the-art/which-one/ "
+        "methods/dcgan/ methods/vae/ notebooks/sample/ reference/imggen.training.loop/ "
+        "reference/imggen.metrics.frechet/"
     )
     for page in promised.split():
         assert page in found, page
@@ -183,18 +185,33 @@ def test_the_table_and_its_files_hold_the_published_numbers(site):
                 assert f'data-value="{entry["value"]}">{cell}' in shown, (row["slug"], name)
 
 
-def test_links_of_the_table_lead_somewhere(site):
-    html = (site / "results" / "index.html").read_text().split('<div class="results">')[1]
-    for link in re.findall(r'(?:href|src)="(?!http)([^"]+)"', html.split("<footer")[0]):
+@pytest.mark.parametrize(
+    ("page", "start"),
+    [
+        ("results", '<div class="results">'),
+        ("bibliography", '<ul class="references works">'),
+        ("state-of-the-art/timeline", '<div class="timeline">'),
+    ],
+)
+def test_links_of_tables_and_lists_lead_somewhere(site, page, start):
+    """Those in HTML, which MkDocs does not check."""
+    html = (site / page / "index.html").read_text().split(start, 1)[1]
+    links = set(re.findall(r'(?:href|src)="(?!http)([^"]+)"', html.split("<footer")[0]))
+    read = functools.cache(Path.read_text)
+    for link in links:
         path, _, anchor = link.partition("#")
-        target = (site / "results" / path).resolve()
+        target = (site / page / path).resolve()
         target = target / "index.html" if target.is_dir() else target
         assert target.is_file(), link
-        assert not anchor or f'id="{anchor}"' in target.read_text(), link
+        assert not anchor or f'id="{anchor}"' in read(target), link
+    assert len(links) > 20
 
 
 ALIKE, SEEN = ("reference/imggen.", "methods/"), (("phone", "dark"), ("desktop", "light"))
 """Pages of modules, made alike: every second one is seen on a phone, the others on a desktop."""
+
+LISTS = ("bibliography/", "state-of-the-art/timeline/")
+"""Long lists of entries that are alike, which axe reads slowly: seen twice, not four times."""
 
 
 @pytest.mark.browser
@@ -216,6 +233,8 @@ def test_every_page_in_a_browser(site, address, browser, device, scheme):
     )
     for number, path in enumerate([*pages(site), "404.html"]):
         if path.startswith(ALIKE) and (device, scheme) != SEEN[number % 2]:
+            continue
+        if path in LISTS and (device, scheme) not in SEEN:
             continue
         page.goto(address + path, wait_until="load")
         page.wait_for_function("!document.querySelector('.arithmatex:not(.rendered)')")
@@ -245,7 +264,7 @@ new PerformanceObserver((list) => {
 def test_pages_hold_still_while_they_load_and_weigh_little(address, browser, device):
     """Layout shift below 0.05; below a megabyte as it travels, without what a reader plays."""
     width, height = DEVICES[device]
-    for path in READ:
+    for path in (*READ, *LISTS):
         page = browser.new_page(viewport={"width": width, "height": height})
         page.add_init_script(SHIFTS)
         weights: list[int] = []
@@ -374,6 +393,85 @@ def test_without_scripts_the_table_is_there(address, browser):
         page.locator(".hint").first.is_visible() and page.locator(".scatter:visible").count() >= 2
     )
     context.close()
+
+
+WORKS = "[...document.querySelectorAll('.timeline {0}')].filter(e => e.checkVisibility())"
+OVERLAPS = """boxes => boxes.some((a, at) => boxes.slice(at + 1).some(b => a.left < b.right - 1
+    && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1))"""
+
+
+@pytest.mark.browser
+def test_the_timeline_filters_and_draws_by_mouse_and_by_keyboard(address, browser):
+    page = browser.new_page(viewport={"width": 1240, "height": 800})
+    page.goto(address + "state-of-the-art/timeline/", wait_until="load")
+    points = WORKS.format("[data-key]")
+    boxes = f"({OVERLAPS})({points}.map(e => e.getBoundingClientRect()))"
+    assert page.evaluate(f"{points}.length") > 150 and not page.evaluate(boxes)
+
+    page.hover("[data-key=goodfellow2014gan]")
+    card = page.locator(".timeline .card")
+    assert "Goodfellow" in card.inner_text() and "imggen/methods/gan.py" in card.inner_text()
+    page.locator("[data-key=song2021ddim]").click()
+    page.hover("[data-key=goodfellow2014gan]")
+    assert page.locator(".arrows path.base").count() == 1 and "DDIM" in card.inner_text()
+    assert page.locator("[data-key].base").get_attribute("data-key") == "ho2020ddpm"
+    card.get_by_role("link", name="DDPM").click()
+    assert page.evaluate("document.activeElement.dataset.key") == "ho2020ddpm"
+    page.keyboard.press("ArrowDown")
+    focused = page.locator("[data-key]:focus")
+    assert focused.get_attribute("data-key") == "song2021ddim" and "DDIM" in card.inner_text()
+    page.keyboard.press("Tab")
+    assert card.get_by_role("link").first.evaluate("a => a === document.activeElement")
+
+    form = page.get_by_role("search", name="Filter the works")
+    form.get_by_role("radio", name="all").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(WORKS.format(".lane") + ".map(e => e.dataset.family)") == ["vae"]
+    form.locator("label", has_text="all").click()
+    find = form.get_by_role("searchbox", name="Find")
+    find.fill("song 2021 nothing")
+    assert "none fits" in page.locator("output").inner_text()
+    find.fill("implicit models")
+    assert page.evaluate(points + ".map(e => e.dataset.key)") == ["song2021ddim"]
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate(WORKS.format("li") + ".map(e => e.id)") == ["t-song2021ddim"]
+    assert page.evaluate(f"{points}.length") == 0
+    page.close()
+
+
+@pytest.mark.browser
+def test_without_scripts_works_are_listed_in_the_order_of_time(address, browser):
+    wide = {"width": 1440, "height": 900}
+    context = browser.new_context(java_script_enabled=False, viewport=wide)
+    page = context.new_page()
+    page.goto(address + "state-of-the-art/timeline/", wait_until="load")
+    years = page.locator(".timeline-list h2:visible").all_inner_texts()
+    assert years == sorted(years) and years[0] == "2013" and years[-1] == "2026"
+    assert page.locator(".timeline-board").is_hidden()
+    assert page.locator(".timeline-filter").is_hidden()
+    context.close()
+
+
+@pytest.mark.browser
+def test_a_citation_tells_what_it_cites_on_hover_and_on_focus(address, browser):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(address + "fr/rapport-de-decembre/", wait_until="load")
+    link = page.locator("a.cite", has_text="Goodfellow").first
+    told = page.get_by_role("tooltip")
+    assert told.count() == 0
+    link.hover()
+    assert told.locator("strong").inner_text() == "Generative Adversarial Nets"
+    page.mouse.move(1, 1)
+    told.wait_for(state="hidden")
+    link.focus()
+    assert "second network" in told.inner_text() and link.get_attribute("aria-describedby")
+    box = told.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    page.keyboard.press("Escape")
+    assert told.count() == 0 and link.get_attribute("aria-describedby") is None
+    link.press("Enter")
+    assert page.evaluate("location.hash") == "#ref-goodfellow2014gan"
+    page.close()
 
 
 def test_every_page_says_what_it_is_about(site):

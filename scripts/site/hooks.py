@@ -26,6 +26,7 @@ import gc
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 gc.set_threshold(50_000, 20, 100)  # looking through all that torch makes takes a second
 
 import bibliography
+import bibliography_page
 import figures
 import formulas
 import generators
 import menu
+import places
 import published_runs as runs
 import reference
 import results_files
+import timeline
 import wrong_inputs
 from mkdocs.exceptions import PluginError
 
@@ -65,6 +69,8 @@ ONLY_WITH = {
     "arithmatex": r"vendor/katex/",
     'class="drawing"': r"stylesheets/drawings\.css",
     'class="results"': r"(?:stylesheets|javascripts)/results\.(?:css|js)",
+    'class="references': r"(?:stylesheets|javascripts)/citations\.(?:css|js)",
+    'class="timeline"': r"(?:stylesheets|javascripts)/timeline\.(?:css|js)",
 }
 """By what a page must hold: styles and scripts that weigh too much for every page."""
 
@@ -86,15 +92,35 @@ def on_files(files: Any, config: Any) -> Any:
     """Adds the pages that are made from the code, the tests and references.bib."""
     for uri, content in reference.pages().items():
         files.append(_generated(config, uri, content))
-    bib = bibliography.load(Path(config.docs_dir) / "references.bib")
-    files.append(_generated(config, "bibliography.md", bibliography.page(bib)))
     files.append(_generated(config, wrong_inputs.URI, wrong_inputs.page()))
-    for uri, still in figures.stills(Path(config.docs_dir)):
-        files.append(_generated(config, uri, still))
     docs = Path(config.docs_dir)
+    for uri, still in figures.stills(docs):
+        files.append(_generated(config, uri, still))
     for uri, made in results_files.files(docs, generators.published(docs)):
         files.append(_generated(config, uri, made))
+    written = {file.src_uri: file.content_string for file in files if file.src_uri.endswith(".md")}
+    for uri, content in _works(config, written):
+        files.append(_generated(config, uri, content))
     return files
+
+
+def _works(config: Any, written: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """The pages of works that the written pages cite."""
+    docs = Path(config.docs_dir)
+    works = bibliography.load(docs / "references.bib")
+    citing = bibliography.citing(written.items(), works)
+    cited = {
+        key: [places.place(docs, uri, written[uri]) for uri in uris] for key, uris in citing.items()
+    }
+    made = places.ours(docs, works)
+    released = (Path(__file__).parents[2] / "CITATION.cff").read_text(encoding="utf-8")
+    title, year = (
+        re.findall(rf'^{name}: "(.+?)[-"]', released, re.MULTILINE)[0]
+        for name in ("title", "date-released")
+    )
+    how = bibtex("imggen", title, year, config)
+    yield "bibliography.md", bibliography_page.page(works, cited, made, how)
+    yield timeline.URI, timeline.page(works, made)
 
 
 def _generated(config: Any, uri: str, content: str | bytes) -> Any:
@@ -118,24 +144,24 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     if page.file.src_uri.startswith("blog/posts/"):
         markdown += cite_this(page, config)
     markdown = MACRO.sub(expand, markdown)
-    bib = bibliography.load(Path(config.docs_dir) / "references.bib")
-    return bibliography.cite(markdown, bib, page)
+    works = bibliography.load(Path(config.docs_dir) / "references.bib")
+    return bibliography.cite(markdown, works, page)
 
 
 def cite_this(page: Any, config: Any) -> str:
     """The section of a post that says how to cite it."""
-    slug, date = page.meta["slug"], page.meta["date"]
-    address = f"{config.site_url}blog/{slug}/"
-    return f"""
+    slug, title, year = page.meta["slug"], page.meta["title"], str(page.meta["date"])[:4]
+    return f"\n\n## Cite this\n\n{bibtex(f'imggen-{slug}', title, year, config, f'blog/{slug}/')}"
 
-## Cite this
 
-```bibtex
-@misc{{imggen-{slug},
+def bibtex(key: str, title: str, year: str, config: Any, path: str = "") -> str:
+    """How to cite a page of this site, or all of it."""
+    return f"""```bibtex
+@misc{{{key},
   author = {{{config.site_author}}},
-  title = {{{page.meta["title"]}}},
-  year = {{{str(date)[:4]}}},
-  url = {{{address}}},
+  title = {{{title}}},
+  year = {{{year}}},
+  url = {{{config.site_url}{path}}},
 }}
 ```
 """
