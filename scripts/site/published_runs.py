@@ -88,8 +88,7 @@ class Site(PublishedFiles):
 
     def link(self, target: str) -> str:
         """Relative address from this page's Markdown file to a file of docs/."""
-        here = PurePosixPath(self.page.file.src_uri).parent
-        return os.path.relpath(target, here)
+        return os.path.relpath(target, PurePosixPath(self.page.file.src_uri).parent)
 
     def url(self, target: str) -> str:
         """Relative address from this page's place on the site, for raw HTML."""

@@ -121,14 +121,14 @@ def slope(t: Tongue) -> Drawing:
         for panel, end in zip(panels, ends, strict=True)
     ]
     return Drawing(panels, t(
-        "The same two distributions, judged twice. First: the best discriminator, p/(p+q). Where "
-        "the generated images are it is flat, so they learn nothing, however near or far the real "
-        "ones are. Second: the best critic among those of slope at most 1 says everywhere which "
-        "way to go.",
+        "The same two distributions, judged twice. First: the best discriminator, p/(p+q). As long "
+        "as the two do not overlap, it is flat where the generated images are, so they learn "
+        "nothing. Second: the best critic among those of slope at most 1 says everywhere which way "
+        "to go.",
         "Les deux mêmes distributions, jugées deux fois. D’abord le meilleur discriminateur, "
-        "p/(p+q) : il est plat là où sont les images générées, qui n’apprennent donc rien, que les "
-        "vraies soient proches ou lointaines. Ensuite le meilleur critique parmi ceux dont la "
-        "pente ne dépasse pas 1 dit partout par où aller.",
+        "p/(p+q) : tant qu’elles ne se recouvrent pas, il est plat là où sont les images générées, "
+        "qui n’apprennent donc rien. Ensuite le meilleur critique parmi ceux dont la pente ne "
+        "dépasse pas 1 dit partout par où aller.",
     ))  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from macro import MacroError
@@ -31,6 +32,7 @@ DRAWINGS: dict[str, Callable[[Tongue], Drawing]] = {
 }
 
 
+@functools.cache
 def macro(language: str, *name: str) -> str:
     """A drawing as HTML, in the language of the page. Raises: MacroError for another name."""
     if len(name) != 1 or name[0] not in DRAWINGS:
