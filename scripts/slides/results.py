@@ -54,7 +54,11 @@ class Results:
             states = [_state(verdict) for verdict in verdicts]
             rows.append([name, *(w("audit", state) for state in states)])
             for c, state in enumerate(states, start=1):
-                shade = {"sees": mixed("good", 0.28), "fooled": mixed("bad", 0.3)}.get(state)
+                shade = {
+                    "sees": mixed("good", 0.28),
+                    "late": mixed("good", 0.1),
+                    "fooled": mixed("bad", 0.3),
+                }.get(state)
                 fills |= {(r, c): shade} if shade else {}
         damage = self.published.picture("metric-audit", "damage.png")
         return [
@@ -325,7 +329,9 @@ def _state(verdicts: list[str]) -> str:
     """What a metric makes of one kind of damage."""
     if "better" in verdicts:
         return "fooled"
-    return "sees" if "worse" in verdicts else "blind"
+    if "worse" not in verdicts:
+        return "blind"
+    return "late" if verdicts.count("worse") == 1 and verdicts[-1] == "worse" else "sees"
 
 
 def _diagonal(grid: Image.Image) -> Png:
