@@ -29,13 +29,9 @@ class Findings(Numbers):
                 value = row["value"]
                 ends = [self._of(slug, str(value), row, m) for m in ("precision", "recall")]
                 label = "" if str(value) == "None" else w.local(f"{float(value):g}")
-                points.append(
-                    Point(
-                        ends[0],
-                        ends[1],
-                        ("<" if key == "guidance" else "v") + label if label else "",
-                    )
-                )
+                # where the two lines run together, one is labelled to the left and one below
+                side = "<" if key == "guidance" else "v" if label.startswith("2") else ""
+                points.append(Point(ends[0], ends[1], side + label if label else ""))
             series.append(Series(w("trade", key), points, ink(family)))
         found = self.published.file("truncation-mnist", "trade.json")["floor"]
         ends = [
