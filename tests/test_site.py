@@ -145,7 +145,7 @@ def test_french_pages_are_french_all_round_and_pairs_lead_there_and_back(site):
             html = (site / here / "index.html").read_text()
             shown = re.search(r'class="other-language"><a href="([^"]+)"', html)
             assert (site / here / shown[1]).resolve() == (site / other).resolve(), here
-            head = re.search(rf'<link rel="alternate" hreflang="{language}" href="([^"]+)"', html)
+            head = re.search(rf'<link rel="alternate " hreflang="{language}" href="([^"]+)"', html)
             assert head[1].rstrip("/").endswith(f"/imggen/{other}".rstrip("/")), here
 
 

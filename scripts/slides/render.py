@@ -15,7 +15,7 @@ from imggen.system.errors import UserError
 
 SECONDS = 300
 """LibreOffice has so long for one language."""
-WIDTH = 960
+WIDTH = 896
 """Of the picture of a slide, in pixels."""
 SETTINGS = """<?xml version="1.0" encoding="UTF-8"?>
 <oor:items xmlns:oor="http://openoffice.org/2001/registry">
@@ -83,5 +83,5 @@ def _small(page: Path) -> bytes:
         high = round(image.height * WIDTH / image.width)
         small = image.convert("RGB").resize((WIDTH, high), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=82, method=6)
+    small.save(buffer, "WEBP", quality=60, method=6)
     return buffer.getvalue()

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from slides import results
 from slides.claims import check
+from slides.findings import Findings
 from slides.look import BOTTOM, MARGIN, TOP, WIDE, mixed
 from slides.model import Box, Drawing, Item, Picture, Png, Slide, Table, Text
 from slides.published import cells, frame, png, whole
+from slides.results import Results
 from slides.words import Words
 
 Items = list[tuple[Box, Item]]
@@ -62,10 +63,9 @@ class Story:
 
     def slide(self, key: str) -> Slide:
         """One slide: its texts, and what its own function puts on it."""
-        made: Callable[[], Items] = getattr(self, key, None) or getattr(
-            results.Results(self.words), key
-        )
         w = self.words
+        rooms = (self, Results(w), Findings(w))
+        made: Callable[[], Items] = next(getattr(r, key) for r in rooms if hasattr(r, key))
         return Slide(
             key,
             w(key, "title"),
