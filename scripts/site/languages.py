@@ -8,6 +8,8 @@ from typing import NamedTuple
 PAIRS = (
     ("index.md", "fr/index.md"),
     ("presentation.md", "fr/presentation.md"),
+    ("state-of-the-art/index.md", "fr/etat-de-l-art.md"),
+    ("state-of-the-art/which-one.md", "fr/quelle-methode.md"),
 )
 """An English page and the French one that says the same. Each links to the other, for readers and
 in the head of the page. Add a pair here when its second page is written, nowhere else."""
