@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from built_site import address, browser, site  # noqa: F401 (fixtures)
 
 from imggen import cli
 

@@ -4,111 +4,21 @@ from __future__ import annotations
 
 import csv
 import functools
-import gzip
-import http.server
 import io
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-import threading
-import time
-from functools import partial
 from pathlib import Path
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import sync_playwright
+from built_site import REPOSITORY, build
 
 from imggen.evaluation.catalogue import TITLES
 from imggen.evaluation.report import with_interval
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 DEVICES = {"phone": (390, 844), "desktop": (1440, 900)}
-TEXTS = {".html", ".css", ".js", ".json", ".svg", ".xml"}
-BUILD_SECONDS = 20 * (2 if os.environ.get("PYTEST_XDIST_WORKER") else 1)
-"""The bar is 15 s on a quiet machine; beside another worker each has half of it."""
-
-
-def build(target: Path, *, docs: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """`mkdocs build --strict`, optionally of another docs folder."""
-    configuration = REPOSITORY / "mkdocs.yml"
-    if docs is not None:
-        hooks = REPOSITORY / "scripts" / "site" / "hooks.py"
-        text = configuration.read_text().replace("scripts/site/hooks.py", str(hooks))
-        text = text.replace("custom_dir: docs/overrides", f"custom_dir: {docs / 'overrides'}")
-        configuration = docs.parent / "mkdocs.yml"
-        configuration.write_text(text)
-    return subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", configuration, "-d", target],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"},
-    )
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
-    """The built site, whose build was strict, without warnings, and quick."""
-    target = tmp_path_factory.mktemp("site")
-    started = time.monotonic()
-    done = build(target)
-    seconds = time.monotonic() - started
-    assert done.returncode == 0, done.stderr
-    assert "WARNING" not in done.stderr, done.stderr
-    assert seconds < BUILD_SECONDS, f"{seconds:.1f} s"
-    return target
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    """The site behind a server on this machine, below /imggen/ as on GitHub Pages."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        """Silent, and as GitHub Pages: texts are sent in gzip."""
-
-        def log_message(self, *arguments):
-            pass
-
-        def translate_path(self, path):
-            return super().translate_path(path.removeprefix("/imggen") or "/")
-
-        def do_GET(self):
-            path = Path(self.translate_path(self.path))
-            path = path / "index.html" if path.is_dir() else path
-            if path.suffix not in TEXTS or not path.is_file():
-                super().do_GET()
-                return
-            body = gzip.compress(path.read_bytes(), 6)
-            self.send_response(200)
-            self.send_header("Content-Type", self.guess_type(str(path)))
-            self.send_header("Content-Encoding", "gzip")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/imggen/"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield running
-        running.close()
 
 
 def pages(site: Path) -> list[str]:
@@ -393,85 +303,6 @@ def test_without_scripts_the_table_is_there(address, browser):
         page.locator(".hint").first.is_visible() and page.locator(".scatter:visible").count() >= 2
     )
     context.close()
-
-
-WORKS = "[...document.querySelectorAll('.timeline {0}')].filter(e => e.checkVisibility())"
-OVERLAPS = """boxes => boxes.some((a, at) => boxes.slice(at + 1).some(b => a.left < b.right - 1
-    && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1))"""
-
-
-@pytest.mark.browser
-def test_the_timeline_filters_and_draws_by_mouse_and_by_keyboard(address, browser):
-    page = browser.new_page(viewport={"width": 1240, "height": 800})
-    page.goto(address + "state-of-the-art/timeline/", wait_until="load")
-    points = WORKS.format("[data-key]")
-    boxes = f"({OVERLAPS})({points}.map(e => e.getBoundingClientRect()))"
-    assert page.evaluate(f"{points}.length") > 150 and not page.evaluate(boxes)
-
-    page.hover("[data-key=goodfellow2014gan]")
-    card = page.locator(".timeline .card")
-    assert "Goodfellow" in card.inner_text() and "imggen/methods/gan.py" in card.inner_text()
-    page.locator("[data-key=song2021ddim]").click()
-    page.hover("[data-key=goodfellow2014gan]")
-    assert page.locator(".arrows path.base").count() == 1 and "DDIM" in card.inner_text()
-    assert page.locator("[data-key].base").get_attribute("data-key") == "ho2020ddpm"
-    card.get_by_role("link", name="DDPM").click()
-    assert page.evaluate("document.activeElement.dataset.key") == "ho2020ddpm"
-    page.keyboard.press("ArrowDown")
-    focused = page.locator("[data-key]:focus")
-    assert focused.get_attribute("data-key") == "song2021ddim" and "DDIM" in card.inner_text()
-    page.keyboard.press("Tab")
-    assert card.get_by_role("link").first.evaluate("a => a === document.activeElement")
-
-    form = page.get_by_role("search", name="Filter the works")
-    form.get_by_role("radio", name="all").focus()
-    page.keyboard.press("ArrowRight")
-    assert page.evaluate(WORKS.format(".lane") + ".map(e => e.dataset.family)") == ["vae"]
-    form.locator("label", has_text="all").click()
-    find = form.get_by_role("searchbox", name="Find")
-    find.fill("song 2021 nothing")
-    assert "none fits" in page.locator("output").inner_text()
-    find.fill("implicit models")
-    assert page.evaluate(points + ".map(e => e.dataset.key)") == ["song2021ddim"]
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate(WORKS.format("li") + ".map(e => e.id)") == ["t-song2021ddim"]
-    assert page.evaluate(f"{points}.length") == 0
-    page.close()
-
-
-@pytest.mark.browser
-def test_without_scripts_works_are_listed_in_the_order_of_time(address, browser):
-    wide = {"width": 1440, "height": 900}
-    context = browser.new_context(java_script_enabled=False, viewport=wide)
-    page = context.new_page()
-    page.goto(address + "state-of-the-art/timeline/", wait_until="load")
-    years = page.locator(".timeline-list h2:visible").all_inner_texts()
-    assert years == sorted(years) and years[0] == "2013" and years[-1] == "2026"
-    assert page.locator(".timeline-board").is_hidden()
-    assert page.locator(".timeline-filter").is_hidden()
-    context.close()
-
-
-@pytest.mark.browser
-def test_a_citation_tells_what_it_cites_on_hover_and_on_focus(address, browser):
-    page = browser.new_page(viewport={"width": 390, "height": 844})
-    page.goto(address + "fr/rapport-de-decembre/", wait_until="load")
-    link = page.locator("a.cite", has_text="Goodfellow").first
-    told = page.get_by_role("tooltip")
-    assert told.count() == 0
-    link.hover()
-    assert told.locator("strong").inner_text() == "Generative Adversarial Nets"
-    page.mouse.move(1, 1)
-    told.wait_for(state="hidden")
-    link.focus()
-    assert "second network" in told.inner_text() and link.get_attribute("aria-describedby")
-    box = told.bounding_box()
-    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
-    page.keyboard.press("Escape")
-    assert told.count() == 0 and link.get_attribute("aria-describedby") is None
-    link.press("Enter")
-    assert page.evaluate("location.hash") == "#ref-goodfellow2014gan"
-    page.close()
 
 
 def test_every_page_says_what_it_is_about(site):

@@ -1,0 +1,101 @@
+"""The built site, a server for it and a browser, shared by the tests of pages."""
+
+from __future__ import annotations
+
+import gzip
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+TEXTS = {".html", ".css", ".js", ".json", ".svg", ".xml"}
+BUILD_SECONDS = 20 * (2 if os.environ.get("PYTEST_XDIST_WORKER") else 1)
+"""The bar is 15 s on a quiet machine; beside another worker each has half of it."""
+
+
+def build(target: Path, *, docs: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """`mkdocs build --strict`, optionally of another docs folder."""
+    configuration = REPOSITORY / "mkdocs.yml"
+    if docs is not None:
+        hooks = REPOSITORY / "scripts" / "site" / "hooks.py"
+        text = configuration.read_text().replace("scripts/site/hooks.py", str(hooks))
+        text = text.replace("custom_dir: docs/overrides", f"custom_dir: {docs / 'overrides'}")
+        configuration = docs.parent / "mkdocs.yml"
+        configuration.write_text(text)
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", configuration, "-d", target],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"},
+    )
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """The built site, whose build was strict, without warnings, and quick."""
+    target = tmp_path_factory.mktemp("site")
+    started = time.monotonic()
+    done = build(target)
+    seconds = time.monotonic() - started
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr, done.stderr
+    assert seconds < BUILD_SECONDS, f"{seconds:.1f} s"
+    return target
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """The site behind a server on this machine, below /imggen/ as on GitHub Pages."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        """Silent, and as GitHub Pages: texts are sent in gzip."""
+
+        def log_message(self, *arguments):
+            pass
+
+        def translate_path(self, path):
+            return super().translate_path(path.removeprefix("/imggen") or "/")
+
+        def do_GET(self):
+            path = Path(self.translate_path(self.path))
+            path = path / "index.html" if path.is_dir() else path
+            if path.suffix not in TEXTS or not path.is_file():
+                super().do_GET()
+                return
+            body = gzip.compress(path.read_bytes(), 6)
+            self.send_response(200)
+            self.send_header("Content-Type", self.guess_type(str(path)))
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/imggen/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield running
+        running.close()
