@@ -54,7 +54,7 @@ from imggen.publishing.status import damaged
 
 _files: Any = None
 
-MACRO = re.compile(r"\{\{ ?([a-z]+)((?: [^\s{}]+)*) ?\}\}")
+MACRO = re.compile(r"\{\{ ?([a-z][\w-]*)((?: [^\s{}]+)*) ?\}\}")
 
 # Material's search dialog has no name for screen readers, and its nested navigations share theirs.
 LANDMARKS = [
