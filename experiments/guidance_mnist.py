@@ -7,7 +7,7 @@ experiment = Trade(
     title="Guidance of a flow",
     generator="flow-matching-mnist",
     option="guidance",
-    values=("1.0", "1.5", "2.0", "3.0"),
+    values=("1.0", "1.3", "1.5", "2.0", "3.0"),
     samples=10_000,
 )
 
