@@ -18,6 +18,7 @@ from imggen.studies.audit.audit import Audit
 from imggen.studies.comparison import Comparison
 from imggen.studies.dirac import Dirac
 from imggen.studies.ladder import Ladder
+from imggen.studies.process import Process
 from imggen.studies.readable import Readable
 from imggen.studies.trade import Trade
 from imggen.sweep import Sweep
@@ -320,6 +321,7 @@ def test_experiments_keep_to_their_slug():
         assert len(path.read_text().splitlines()) <= 30
     for experiment in load_experiments(REPOSITORY / "experiments"):
         assert experiment.slug == "presentation" or isinstance(
-            experiment, (Experiment, Audit, Comparison, Dirac, Readable, Sweep, Trade, Ladder)
+            experiment,
+            (Experiment, Audit, Comparison, Dirac, Ladder, Process, Readable, Sweep, Trade),
         )
     assert len(set(SLUGS)) == len(SLUGS) >= 2

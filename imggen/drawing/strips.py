@@ -38,7 +38,7 @@ def lines(drawn: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str, to
     """
     with drawing(5.6, 3.4) as (figure, buffer):
         axis = figure.subplots()
-        for (name, points), colour in zip(drawn.items(), COLOURS, strict=False):
+        for (name, points), colour in zip(drawn.items(), COLOURS[: len(drawn)], strict=True):
             axis.plot(*zip(*points, strict=True), color=colour, linewidth=1.8, label=name)
         axis.invert_xaxis()
         axis.set(xlabel=x, ylabel=y, ylim=(0, top))

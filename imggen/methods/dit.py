@@ -42,8 +42,8 @@ With `Sampler.guidance` above 1 samples follow their label more closely than the
   rotary positions, normalised queries and keys, a bottleneck before the first layer, tokens for the
   label) there are none.
 - The second paper divides by at least 0.05; so do we, and also where noise is predicted. The target
-  is divided likewise, as in its code: a network that is right has a loss of 0. At time 1,
-  where noise says nothing about the image, a prediction of it begins with a step that is too short.
+  is divided likewise, as in its code: a network that is right has a loss of 0. At time 1, where
+  noise says nothing about the image, one that predicts the noise begins with too short a step.
 - Adam with a rate that rises over `warmup` steps and falls to 0 on half a cosine, where the papers
   keep it.
 - Ten of Heun's steps draw a sample, where the second paper takes 50.
@@ -115,7 +115,7 @@ class Sampler:
     solver: Literal["euler", "heun"] = "heun"
     """Euler's method asks the network once a step, Heun's twice, but for the last step."""
     steps: int = 10
-    """Steps of one size. With more than 20 the bound on the divisor leaves a little noise."""
+    """Steps of one size. Where the image is predicted, more than 20 leave a little noise."""
     guidance: float = 1.0
     """Scale of classifier-free guidance: 1 is without, 0 ignores the label."""
     precision: Literal["fp32", "bf16"] = "bf16"

@@ -190,6 +190,10 @@ class LatentDiffusion(nn.Module):
         at_least(1, first_stage_steps=c.first_stage_steps, latent_channels=c.latent_channels)
         at_least(1, lr_steps=c.lr_steps, warmup=c.warmup)
         at_least(2, filters=c.filters)
+        if c.filters % 2:
+            raise ValueError(f"filters is {c.filters}, and must be even")
+        if c.lr_steps is not None and c.lr_steps <= c.first_stage_steps:
+            raise ValueError(f"lr_steps is {c.lr_steps}, which leaves no step to the flow")
         at_least(0, kl_weight=c.kl_weight)
         if c.conditional and not spec.classes:
             raise ValueError("it needs labels, and these images have none (or conditional off)")
@@ -237,7 +241,7 @@ class LatentDiffusion(nn.Module):
         v = self.v((1 - t) * h + t * noise, t.flatten(1), y)
         loss = (v - (noise - h)).square().mean()
         begin = c.first_stage_steps
-        steps = None if c.lr_steps is None else max(1, c.lr_steps - begin)
+        steps = None if c.lr_steps is None else c.lr_steps - begin
         minimize(loss, self.opt_second, lr=warm_cosine(c.lr, step - begin, steps, c.warmup))
         return {"loss": loss}
 

@@ -34,7 +34,7 @@ from imggen.runs.sampling import SEED, draw, fixed_latents
 from imggen.studies.trade import Options, data_of
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
-from imggen.system.files import Json, json_bytes
+from imggen.system.files import Json, json_bytes, read_json
 
 COLUMNS, DIGITS, SAMPLES = 11, 10, 500
 DIGIT = 3
@@ -54,8 +54,8 @@ FIGURES = {
     ),
     "walk-back": (
         "back.gif",
-        "From noise to ten digits: DDPM's own draws (first row), flow matching (third row); below "
-        "each, the image that the network expects at that pass.",
+        "From noise to ten digits, two rows for each model, DDPM first: what its network is given, "
+        "and below it the image that it expects at that pass.",
     ),
     "settled": (
         "settled.svg",
@@ -95,34 +95,33 @@ class Pass(NamedTuple):
     """The images that it expects behind it, of the same shape, in [-1, 1]."""
 
 
-def expected(method: nn.Module, z: Tensor, t: float, said: Tensor) -> Tensor:
-    """The mean of the images behind z (N, C, H, W), from what the network says of it.
-
-    Raises: UserError for a method whose network's words we can't read.
-    """
+def expected(method: object, z: Tensor, t: float, said: Tensor) -> Tensor:
+    """The mean of the images behind z (N, C, H, W), from what the `network` says of it."""
     if isinstance(method, DDPM):
         at = round(t * method.config.levels)
         return (z - method.sigma[at] * said) / method.alpha[at]
+    return z - t * said
+
+
+def network(method: object) -> nn.Module:
+    """What is asked at each pass. Raises: UserError for a method whose words we can't read."""
+    if isinstance(method, DDPM):
+        return method.epsilon
     if isinstance(method, FlowMatching):
-        return z - t * said
+        return method.v
     raise UserError(f"{type(method).__name__} does not say noise or velocity of an image.")
-
-
-def network(method: nn.Module) -> nn.Module:
-    """What is asked at each pass."""
-    asked: nn.Module = method.epsilon if isinstance(method, DDPM) else method.v  # type: ignore[assignment]
-    return asked
 
 
 def watch(way: Way, n: int) -> tuple[list[Pass], Tensor]:
     """Every pass on the way to `n` samples, a class after another, and the samples in uint8.
 
-    Raises: UserError for a name that is not published or an option that its sampler lacks.
+    Raises: UserError for a name that is not published, an option that its sampler lacks, guidance,
+    which asks the network for more than the samples, or a method whose words we can't read.
     """
-    trained, _ = load(find(way.generator))
-    trained = with_sampler(trained, way.sampler)
+    trained = with_sampler(load(find(way.generator))[0], way.sampler)
     method, passes = trained.method, list[Pass]()
-    assert isinstance(method, nn.Module)
+    if getattr(trained.sampler, "guidance", 1.0) != 1.0:
+        raise UserError(f"{way.name} is watched without guidance only: add guidance=1.")
 
     def seen(_: nn.Module, given: tuple[Tensor, ...], said: Tensor) -> None:
         z, t = given[0].clone(), given[1].flatten()[0].item()
@@ -130,8 +129,8 @@ def watch(way: Way, n: int) -> tuple[list[Pass], Tensor]:
 
     handle = network(method).register_forward_hook(seen)
     try:
-        y = torch.arange(n) % trained.method.spec.classes
-        made = draw(trained, fixed_latents(trained.method, n, "process"), y)
+        y = torch.arange(n) % method.spec.classes if method.spec.classes else None
+        made = draw(trained, fixed_latents(method, n, "process"), y)
     finally:
         handle.remove()
     return passes, made
@@ -174,9 +173,14 @@ def strip_of(passes: list[Pass]) -> tuple[Tensor, Tensor]:
 
 
 def film(watched: Sequence[list[Pass]], ends: Sequence[Tensor]) -> bytes:
-    """GIF: of each model ten digits on their way, and below them what is expected."""
+    """GIF: of each model ten digits on their way, and below them what is expected.
+
+    Raises: UserError for ways of different lengths.
+    """
+    if len({len(passes) for passes in watched}) > 1:
+        raise UserError("Ways that are shown side by side must have the same number of passes.")
     frames = []
-    for at in range(min(map(len, watched))):
+    for at in range(len(watched[0])):
         rows = [
             to_uint8(part[:DIGITS].clamp(-1, 1))
             for passes in watched
@@ -203,7 +207,12 @@ class Process:
         """The settings of record; the weights are among them: others make it stale."""
         weights = published_weights([way.generator for way in self.ways])
         asked = [[way.name, way.generator, *way.sampler] for way in self.ways]
-        return {"method": {"weights": weights, "ways": asked, "samples": SAMPLES}}
+        record = {
+            way.generator: read_json(find(way.generator) / "manifest.json")["config"]["sampler"]
+            for way in self.ways
+        }  # the options change these, so others make it stale
+        ways = {"weights": weights, "samplers": record, "ways": asked, "samples": SAMPLES}
+        return {"method": ways}
 
     def main(self) -> None:
         """Reads the command line, draws, publishes, and exits: 0 done, 2 bad input."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from imggen.methods import Spec, ddpm, flow_matching, gan
+from imggen.methods import Spec, ddpm, flow_matching
 from imggen.studies import process as study
-from imggen.studies.process import FILE, Options, Process, Way, expected, mixtures
+from imggen.studies.process import FILE, Options, Process, Way, expected, mixtures, watch
 from imggen.studies.trade import Place
 from imggen.system.errors import UserError
 
@@ -31,10 +31,17 @@ def test_a_network_that_knows_the_truth_expects_the_image():
         assert torch.allclose(expected(flow, z, t, epsilon - x), x, atol=1e-5)
 
 
-def test_a_method_without_noise_is_refused():
-    method = gan.GAN(gan.Config.tiny(), Spec((1, 8, 8)))
-    with pytest.raises(UserError, match="GAN does not say noise or velocity"):
-        expected(method, torch.zeros(1), 0.5, torch.zeros(1))
+@pytest.mark.parametrize(
+    ("generator", "sampler", "says"),
+    [
+        ("gan-mnist", (), "GAN does not say noise or velocity"),
+        ("flow-matching-mnist", ("guidance=2",), "without guidance only"),
+        ("flow-matching-mnist", ("eta=1",), "NAME=VALUE with one of solver"),
+    ],
+)
+def test_what_can_not_be_watched_is_refused(generator, sampler, says):
+    with pytest.raises(UserError, match=says):
+        watch(Way("it", generator, sampler), 2)
 
 
 def test_all_rules_lead_from_the_image_to_the_same_noise():
