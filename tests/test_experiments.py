@@ -18,6 +18,8 @@ TRAINING = {
     if found.loop is not None
 }
 """How many trainings each script has."""
+PHASES = ("first_stage_steps", "first_phase_steps", "flow_until", "reflow_from")
+"""Settings that say when a second phase begins: in the middle of the steps here."""
 
 
 def test_most_scripts_train():
@@ -31,6 +33,10 @@ def test_it_trains_to_the_end_on_digits(script, run, tmp_path, monkeypatch):
     # Pictures and large batches take longer than all the rest.
     steps = ("--train.steps", str(STEPS), "--train.batch-size", "64")
     steps += ("--train.frames", "2") if TRAINING[script] == 1 else ()
+    settings = getattr(EXPERIMENTS[FOLDER / script], "settings", None)
+    for phase in PHASES:
+        if getattr(settings, phase, None) is not None:
+            steps += (f"--method.{phase.replace('_', '-')}", str(STEPS // 2))
     asked = ("--data.name", "digits", *steps, "--no-publish", "--run-dir", tmp_path / "run")
     done = run(f"experiments/{script}", *asked)
     assert done.returncode == 0, done.stdout + done.stderr

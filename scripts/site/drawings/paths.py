@@ -213,7 +213,11 @@ def mean_velocity(t: Tongue) -> Drawing:
     )
     c = Canvas(232)
     c.text(
-        8, 15, t("shortcut: one step from two", "raccourci : un pas fait de deux"), "name", "start"
+        8,
+        15,
+        t("shortcut: one step from two", "modèle à raccourcis : un pas fait de deux"),
+        "name",
+        "start",
     )
     c.line((axes.left, axes.bottom), (axes.right, axes.bottom), "axis")
     c.path(axes.curve(times[::4], path[::4]), "line faint fake")
