@@ -42,6 +42,11 @@ def test_every_promised_page_is_there(site):
     assert (site / "feed_rss_created.xml").exists()
 
 
+def test_no_macro_is_left_as_it_was_written(site):
+    for page in site.rglob("*.html"):
+        assert not re.search(r"<(?:p|td|li)>\s*\{\{", page.read_text()), page
+
+
 def test_french_pages_are_french_all_round_and_pairs_lead_there_and_back(site):
     pairs = runpy.run_path(str(REPOSITORY / "scripts" / "site" / "languages.py"))["PAIRS"]
     for page in (site / "fr").rglob("index.html"):
