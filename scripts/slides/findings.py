@@ -9,6 +9,7 @@ from families import NAMES
 from PIL import Image
 
 from imggen.evaluation.catalogue import Entry, known
+from imggen.system.errors import UserError
 from slides.look import BOTTOM, MARGIN, TOP, WIDE, colour, mixed
 from slides.model import Axis, Box, Chart, Picture, Point, Series, Table, Text
 from slides.published import cells, frame, png
@@ -41,9 +42,10 @@ class Findings(Numbers):
         real = w("space", "real")
         series.append(Series(real, [Point(ends[0], ends[1], f"^{real}")], colour("ink")))
         axes = (Axis(w("trade", "y"), 0, 1, 0.2, form="0.0"),
-                Axis(w("trade", "x"), 0.75, 1, 0.05, form="0.00"))  # fmt: skip
+                Axis(w("trade", "x"), 0.7, 1, 0.05, form="0.00"))  # fmt: skip
         asked = self.published.picture("guidance-mnist", "asked.png")
-        cut = cells(asked, DIGITS, range(4), range(12))
+        lines = len(self.published.file("guidance-mnist", "trade.json")["settings"])
+        cut = cells(asked, DIGITS, range(lines), range(12))
         return [
             (Box(MARGIN, 1.8, 6.6, 5.0), Chart("lines", series, *axes, size=13)),
             self.points("trade", Box(7.6, 2.0, 5.05, 2.6)),
@@ -161,6 +163,8 @@ class Findings(Numbers):
         chosen = [
             g for g in self.published.generators if g.metric(metric) and g.metric("agreement")
         ][:6]
+        if not chosen:
+            raise UserError(f"The slides need {metric} of a generator of MNIST, and none has it.")
         found = [self.published.entry(g.slug, metric) for g in chosen]
         found.append(floor(found[0]))
         points = [
