@@ -96,6 +96,8 @@ class Findings(Numbers):
                 for r in rows
                 if r["group"] == group
             ]
+            if len(found) < 2:
+                raise UserError(f"The slides need two trainings of {group}, and {slug} has one.")
             mean = statistics.mean(value for value, _, _ in found)
             errors = [(high - low) / 2 / 1.96 for _, low, high in found]
             between.append(Point(at, 100 * statistics.stdev(v for v, _, _ in found) / mean))
