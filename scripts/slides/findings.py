@@ -30,8 +30,11 @@ class Findings(Numbers):
                 value = row["value"]
                 ends = [self._of(slug, str(value), row, m) for m in ("precision", "recall")]
                 label = "" if str(value) == "None" else w.local(f"{float(value):g}")
-                # where the two lines run together, one is labelled to the left and one below
-                side = "<" if key == "guidance" else "v" if label.startswith("2") else ""
+                # where the two lines run together, one is labelled above and one below
+                if key == "guidance":
+                    side = "<" if row is found["settings"][-1] else "^"
+                else:
+                    side = "v" if label.startswith("2") else ""
                 points.append(Point(ends[0], ends[1], side + label if label else ""))
             series.append(Series(w("trade", key), points, ink(family)))
         found = self.published.file("truncation-mnist", "trade.json")["floor"]

@@ -23,6 +23,7 @@ sys.path += [str(REPOSITORY / "scripts"), str(REPOSITORY / "scripts" / "site")]
 import languages  # noqa: E402
 from slides import claims, look, made, render, story, study  # noqa: E402
 from slides.look import HIGH, WIDE  # noqa: E402
+from slides.model import Chart  # noqa: E402
 from slides.published import Published  # noqa: E402
 from slides.words import HOLE, LANGUAGES, Words  # noqa: E402
 
@@ -82,6 +83,18 @@ def charts(deck, key: str) -> list:
     """The charts of a slide, by its key in the texts."""
     at = list(Words("en", Published(DOCS)).texts).index(key)
     return [shape.chart for shape in deck.slides[at].shapes if shape.has_chart]
+
+
+def test_axes_print_their_ticks_unrounded():
+    """Ticks at 0.45 and 0.55 that are printed as 0.5 and 0.6 would move every point."""
+    slides, sheet = made.content("en", Published(DOCS))
+    found = [item for s in (*slides, sheet) for _, item in s.items if isinstance(item, Chart)]
+    axes = [axis for chart in found for axis in (chart.x, chart.y) if axis.unit]
+    assert len(axes) >= 6
+    for axis in axes:
+        digits = len(axis.form.partition(".")[2])
+        for value in (axis.low, axis.low + axis.unit):
+            assert round(value, digits) == pytest.approx(value), axis
 
 
 def metric(slug: str, name: str) -> dict:
