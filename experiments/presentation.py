@@ -1,13 +1,16 @@
 """The defence: slides and a handout in English and French, drawn from the published files."""
 
 import sys
-
-from imggen.runs.places import checkout
+from pathlib import Path
 
 # The slides are no part of the package: they lie beside what builds the site.
-sys.path.append(f"{checkout()}/scripts")
+scripts = Path(__file__).resolve().parents[1] / "scripts"
+if not (scripts / "slides").is_dir():
+    print(f"The slides are made in a checkout of imggen: there is no {scripts}.", file=sys.stderr)
+    raise SystemExit(2)
+sys.path.append(str(scripts))
 
-from slides.study import Presentation
+from slides.study import Presentation  # noqa: E402
 
 experiment = Presentation(slug="presentation", title="The defence")
 

@@ -63,6 +63,10 @@ def test_a_file_that_keeps_the_rules_is_not_criticised():
         ("{DDPM}", "{A rather long name}", 1, "a name of at most 14 characters"),
         ("{ho2020ddpm},\n  family", "{nobody},\n  family", 14, "builds on nobody, which is no"),
         ("2006.11239", "2106.11239", 14, "builds on ho2020ddpm, which is younger"),
+        ("2020},\n  booktitle = {NeurIPS},\n  eprint = {2006.11239}",
+         "},\n  note = {undated},\n  booktitle = {NeurIPS},\n  doi = {10.1109/5.726791}", 1,
+         "has `short` but no year"),
+        ("{ho2020ddpm,", "{ho2020<ddpm,", 1, "is a key that no page can cite"),
         ("  year = {2020},", "  year = {2020}", None, "see to commas and braces"),
     ],
 )  # fmt: skip

@@ -61,6 +61,8 @@ FORMS = {
 }  # fmt: skip
 """By field: what its whole value must look like, and an example."""
 
+KEY = r"[\w:-]+"
+"""What a key is made of, as citations read it."""
 START = re.compile(r"^@(\w+)\s*\{\s*([^,\s]+)\s*,", re.MULTILINE)
 NEAR, LONGER = 0.9, 3
 """Titles are one from this share of letters in common, where neither is much longer."""
@@ -107,12 +109,16 @@ def _missing(entries: dict[str, Entry]) -> Said:
         for what, fields in ONE_OF.items():
             if not any(entry.fields.get(f) or entry.persons.get(f) for f in fields):
                 yield key, f"lacks {what}"
+        if entry.fields.get("short") and not public_year(entry):
+            yield key, "has `short` but no year: the timeline has no place for it, leave one out"
         for field in sorted({f.lower() for f in entry.fields} - KNOWN):
             yield key, f"has a field {field}, which nobody reads: correct its name or remove it"
 
 
 def _malformed(entries: dict[str, Entry]) -> Said:
     for key, entry in entries.items():
+        if not re.fullmatch(KEY, key):
+            yield key, "is a key that no page can cite: letters, digits, _, : and - make one"
         for field, (form, example) in FORMS.items():
             value = entry.fields.get(field)
             if value is not None and not re.fullmatch(form, value):

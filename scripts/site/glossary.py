@@ -10,6 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from languages import french_typeset as typeset
+
 SOURCE = Path(__file__).with_name("glossary.toml")
 
 
@@ -44,12 +46,6 @@ def plain(text: str) -> str:
 def anchor(french: str) -> str:
     """The anchor of a term: distance-de-frechet."""
     return re.sub(r"[^a-z0-9]+", "-", plain(french)).strip("-")
-
-
-def typeset(text: str) -> str:
-    """The apostrophes and spaces that French printers use."""
-    text = text.replace("'", "’")
-    return re.sub(r" (?=[:;!?»%])", "\u00a0", text)
 
 
 def markdown(link: Callable[[str], str]) -> str:

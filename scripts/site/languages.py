@@ -78,8 +78,25 @@ def labelled(output: str) -> str:
     return output
 
 
+def french_typeset(text: str) -> str:
+    """Plain text with the apostrophes and spaces that French printers use."""
+    text = text.replace("'", "’").replace("« ", "«\u00a0")
+    return re.sub(r" (?=[:;!?»%])", "\u00a0", text)
+
+
+ONE_NUMBER = r"[-−]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?"
+INTERVAL = rf'( (<span class="interval">)?\[{ONE_NUMBER}, {ONE_NUMBER}\](</span>)?)?'
+NUMBER = re.compile(rf"{ONE_NUMBER}{INTERVAL}( ?[A-Za-z%]+)?")
+"""A number, perhaps with its interval, perhaps with its unit, and nothing else."""
+
+
 def french_number(text: str) -> str:
-    """A number of a macro as French writes it: 0,47 [0,34 ; 0,61], 10 000."""
+    """A number of a macro as French writes it: 0,47 [0,34 ; 0,61], 10 000.
+
+    What is not a number (a version, a name) stays as it is.
+    """
+    if not NUMBER.fullmatch(text):
+        return text
     text = re.sub(r"(?<=\d), (?=-?\d)", "\u00a0; ", text)
     text = re.sub(r"(?<=\d),(?=\d{3})", "\u00a0", text)
     return re.sub(r"(?<=\d)\.(?=\d)", ",", text)

@@ -113,8 +113,8 @@ def _board(shown: list[Work], span: range) -> str:
 def _point(work: Work) -> str:
     about = f"{work.field('short')}, {public_year(work.entry)}"
     return (
-        f'<button type="button" tabindex="-1" data-key="{work.key}" '
-        f'data-bases="{" ".join(work.builds_on)}" aria-label="{html.escape(about)}">'
+        f'<button type="button" tabindex="-1" data-key="{html.escape(work.key)}" '
+        f'data-bases="{html.escape(" ".join(work.builds_on))}" aria-label="{html.escape(about)}">'
         f"{html.escape(work.field('short'))}</button>"
     )
 
@@ -143,7 +143,7 @@ def _entry(work: Work, works: Works, made: Iterable[Place]) -> str:
         html.escape(work.field(field)) for field in ("short", "title", "annotation")
     )
     return (
-        f'<li id="t-{work.key}" data-family="{work.field("family")}" '
+        f'<li id="t-{html.escape(work.key)}" data-family="{work.field("family")}" '
         f'data-find="{html.escape(find.lower())}"><p><strong>{name}</strong> '
         f'<a href="{html.escape(work.address)}">{title}</a>. {html.escape(work.who())}, '
         f'{html.escape(work.venue)} {work.field("year")}.</p><p class="about">{about}</p>'
@@ -154,6 +154,6 @@ def _entry(work: Work, works: Works, made: Iterable[Place]) -> str:
 def _base(work: Work) -> str:
     """A link to a work that another builds on: on this page, where it is on the timeline."""
     if work.field("short"):
-        return f'<a href="#t-{work.key}">{html.escape(work.field("short"))}</a>'
+        return f'<a href="#t-{html.escape(work.key)}">{html.escape(work.field("short"))}</a>'
     there = os.path.relpath("bibliography", HERE)
-    return f'<a href="{there}/#ref-{work.key}">{html.escape(work.label())}</a>'
+    return f'<a href="{there}/#ref-{html.escape(work.key)}">{html.escape(work.label())}</a>'

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from itertools import combinations, pairwise
+from typing import cast
 
 from imggen.evaluation.catalogue import known
 from imggen.system.errors import UserError
 from slides.published import Published
-from slides.words import floor
+from slides.words import BEST, Words, floor
 
 Claim = tuple[str, str, Callable[[Published], bool]]
 
@@ -24,11 +26,11 @@ def check(published: Published) -> None:
 
 
 def _less(metric: str, *slugs: str) -> Callable[[Published], bool]:
-    """Whether a metric grows from each of some generators to the next."""
+    """Whether a metric grows from each of some generators to the next, strictly."""
 
     def holds(p: Published) -> bool:
         values = [p.value(slug, metric) for slug in slugs]
-        return values == sorted(values)
+        return all(low < high for low, high in pairwise(values))
 
     return holds
 
@@ -38,29 +40,82 @@ def _step(p: Published, name: str, steps: int) -> float:
     return float(row["metrics"]["frechet_distance"]["value"])
 
 
+def _eight(p: Published) -> bool:
+    """With eight passes the plain flow is ahead of each of the others."""
+    rows = p.file("few-steps-mnist", "ladder.json")["rungs"]
+    others = {row["name"] for row in rows} - {"flow matching"}
+    plain = _step(p, "flow matching", 8)
+    return bool(others) and all(plain < _step(p, name, 8) for name in others)
+
+
+def _best(p: Published, family: str, count: int) -> list[str]:
+    """The generators of MNIST of a family with the lowest Fréchet distances. Raises: UserError."""
+    found = [g.slug for g in p.generators if g.family == family][:count]
+    if not found:
+        raise UserError(f"The slides need a generator of MNIST of the family {family}: train one.")
+    return found
+
+
 def _sides(p: Published) -> bool:
-    """GANs have the highest precision, diffusion and flows the highest recall."""
-    best = {
-        (metric, gan): max(
-            p.value(g.slug, metric)
-            for g in p.generators
-            if g.family in (("GAN",) if gan else ("flow", "diffusion"))
-        )
-        for metric in ("precision", "recall")
-        for gan in (True, False)
-    }
-    return (
-        best["precision", True] > best["precision", False]
-        and best["recall", True] < best["recall", False]
+    """Each of the best GANs has more precision than the best diffusion and flow, and less recall.
+
+    The best are those with the lowest Fréchet distances: the GANs of the chart of results.
+    """
+    others = [*_best(p, "flow", 1), *_best(p, "diffusion", 1)]
+    return all(
+        p.value(gan, "precision") > p.value(other, "precision")
+        and p.value(gan, "recall") < p.value(other, "recall")
+        for gan in _best(p, "GAN", BEST)
+        for other in others
     )
 
 
-def _trade(p: Published) -> bool:
-    """Guidance raises precision above the floor, and lowers recall."""
-    found = p.file("guidance-mnist", "trade.json")
-    first, last = (found["settings"][at]["metrics"] for at in (0, -1))
-    up, down = (last[m]["value"] - first[m]["value"] for m in ("precision", "recall"))
-    return up > 0 > down and last["precision"]["value"] > found["floor"]["precision"]["value"]
+def _overlap(p: Published) -> bool:
+    """Each two of the three intervals have a value in common."""
+    slugs = ("sngan-mnist", "cgan-mnist", "flow-matching-mnist")
+    ends = [known(p.entry(slug, "frechet_distance"))[1:] for slug in slugs]
+    return all(max(a[0], b[0]) <= min(a[1], b[1]) for a, b in combinations(ends, 2))
+
+
+def _trade(slug: str, strongest_last: bool) -> Callable[[Published], bool]:
+    """Whether the strongest setting has more precision than real digits, at a cost of recall."""
+
+    def holds(p: Published) -> bool:
+        found = p.file(slug, "trade.json")
+        ends = [found["settings"][at]["metrics"] for at in (0, -1)]
+        weak, strong = ends if strongest_last else ends[::-1]
+        up, down = (strong[m]["value"] - weak[m]["value"] for m in ("precision", "recall"))
+        above = strong["precision"]["value"] > found["floor"]["precision"]["value"]
+        return bool(up > 0 > down and above)
+
+    return holds
+
+
+def _verdicts(p: Published, ladder: str) -> dict[str, list[str]]:
+    """By metric: what the audit found on each rung of one kind of damage."""
+    found = p.file("metric-audit", "audit.json")["ladders"][ladder]
+    return cast(dict[str, list[str]], found["verdicts"])
+
+
+def _copies(p: Published) -> bool:
+    """Of the metrics in the table only near copies objects, and density calls copies better."""
+    found = _verdicts(p, "copies")
+    table = Words("en", p).texts["audit"]["labels"]
+    objecting = [metric for metric in table if "worse" in found[metric]]
+    return objecting == ["near_copies"] and "better" in found["density"]
+
+
+def _unmoved(p: Published) -> bool:
+    """Copies change nothing of the three that the sheet names."""
+    found = _verdicts(p, "copies")
+    return {v for m in ("frechet_distance", "precision", "recall") for v in found[m]} == {"same"}
+
+
+def _junk(p: Published) -> bool:
+    """Recall objects to junk on the last rung alone, where all is junk."""
+    found, rungs = _verdicts(p, "junk")["recall"], p.file("metric-audit", "audit.json")["ladders"]
+    *before, last = found
+    return rungs["junk"]["rungs"][-2:] == [0.5, 1] and last == "worse" and "worse" not in before
 
 
 def _seeds(p: Published) -> bool:
@@ -68,6 +123,8 @@ def _seeds(p: Published) -> bool:
     rows = p.file("three-seeds-mnist", "sweep.json")["rows"]
     for group in {row["group"] for row in rows}:
         found = [known(r["metrics"]["frechet_distance"]) for r in rows if r["group"] == group]
+        if len(found) < 2:
+            return False
         claimed = statistics.mean((high - low) / 2 / 1.96 for _, low, high in found)
         if statistics.stdev(value for value, _, _ in found) <= claimed:
             return False
@@ -89,16 +146,24 @@ CLAIMS: tuple[Claim, ...] = (
      _less("frechet_distance", "cgan-mnist", "dcgan-mnist")),
     ("vae", "its coverage is below DCGAN's", _less("coverage", "vae-mnist", "dcgan-mnist")),
     ("audit", "density rises under a slight blur",
-     lambda p: "better" in p.file("metric-audit", "audit.json")["ladders"]["blur"]["verdicts"]
-     ["density"]),
-    ("space", "GANs lie to the right, diffusion and flows higher", _sides),
-    ("trade", "guidance ends above the precision of real digits, with less recall", _trade),
+     lambda p: "better" in _verdicts(p, "blur")["density"]),
+    ("audit", "of its metrics only near copies objects to copies, and density likes them", _copies),
+    ("audit", "recall notices junk only where all is junk", _junk),
+    ("handout", "copies leave Fréchet distance, precision and recall unmoved", _unmoved),
+    ("results", "the intervals of SNGAN, conditional GAN and flow matching overlap", _overlap),
+    ("space", "the best GANs lie to the right, the best diffusion model and flow higher", _sides),
+    ("space", "SNGAN is the best GAN", lambda p: _best(p, "GAN", 1) == ["sngan-mnist"]),
+    ("trade", "guidance ends above the precision of real digits, with less recall",
+     _trade("guidance-mnist", strongest_last=True)),
+    ("trade", "truncation ends above the precision of real digits, with less recall",
+     _trade("truncation-mnist", strongest_last=False)),
     ("steps", "the straightened flow is ahead in one pass and behind in eight",
      lambda p: _step(p, "reflow", 1) < _step(p, "flow matching", 1)
      and _step(p, "reflow", 8) > _step(p, "flow matching", 8)),
+    ("steps", "with eight passes the plain flow wins again", _eight),
     ("steps", "drifting is the best of the new ones, behind a GAN",
-     lambda p: _less("frechet_distance", "sngan-mnist", "drifting-mnist", "shortcut-mnist",
-                     "mean-flow-mnist")(p)),
+     _less("frechet_distance", "sngan-mnist", "drifting-mnist", "shortcut-mnist",
+           "mean-flow-mnist")),
     ("seeds", "trainings differ by more than one interval says", _seeds),
     ("collapse", "recall and coverage fall to nothing",
      lambda p: max(p.value("gan-collapse-mnist", m) for m in ("recall", "coverage")) < 0.01),

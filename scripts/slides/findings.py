@@ -9,6 +9,7 @@ from families import NAMES
 from PIL import Image
 
 from imggen.evaluation.catalogue import Entry, known
+from imggen.system.errors import UserError
 from slides.look import BOTTOM, MARGIN, TOP, WIDE, colour, mixed
 from slides.model import Axis, Box, Chart, Picture, Point, Series, Table, Text
 from slides.published import cells, frame, png
@@ -29,8 +30,11 @@ class Findings(Numbers):
                 value = row["value"]
                 ends = [self._of(slug, str(value), row, m) for m in ("precision", "recall")]
                 label = "" if str(value) == "None" else w.local(f"{float(value):g}")
-                # where the two lines run together, one is labelled to the left and one below
-                side = "<" if key == "guidance" else "v" if label.startswith("2") else ""
+                # where the two lines run together, one is labelled above and one below
+                if key == "guidance":
+                    side = "<" if row is found["settings"][-1] else "^"
+                else:
+                    side = "v" if label.startswith("2") else ""
                 points.append(Point(ends[0], ends[1], side + label if label else ""))
             series.append(Series(w("trade", key), points, ink(family)))
         found = self.published.file("truncation-mnist", "trade.json")["floor"]
@@ -41,9 +45,10 @@ class Findings(Numbers):
         real = w("space", "real")
         series.append(Series(real, [Point(ends[0], ends[1], f"^{real}")], colour("ink")))
         axes = (Axis(w("trade", "y"), 0, 1, 0.2, form="0.0"),
-                Axis(w("trade", "x"), 0.75, 1, 0.05, form="0.00"))  # fmt: skip
+                Axis(w("trade", "x"), 0.7, 1, 0.05, form="0.00"))  # fmt: skip
         asked = self.published.picture("guidance-mnist", "asked.png")
-        cut = cells(asked, DIGITS, range(4), range(12))
+        lines = len(self.published.file("guidance-mnist", "trade.json")["settings"])
+        cut = cells(asked, DIGITS, range(lines), range(12))
         return [
             (Box(MARGIN, 1.8, 6.6, 5.0), Chart("lines", series, *axes, size=13)),
             self.points("trade", Box(7.6, 2.0, 5.05, 2.6)),
@@ -94,6 +99,8 @@ class Findings(Numbers):
                 for r in rows
                 if r["group"] == group
             ]
+            if len(found) < 2:
+                raise UserError(f"The slides need two trainings of {group}, and {slug} has one.")
             mean = statistics.mean(value for value, _, _ in found)
             errors = [(high - low) / 2 / 1.96 for _, low, high in found]
             between.append(Point(at, 100 * statistics.stdev(v for v, _, _ in found) / mean))
@@ -161,6 +168,8 @@ class Findings(Numbers):
         chosen = [
             g for g in self.published.generators if g.metric(metric) and g.metric("agreement")
         ][:6]
+        if not chosen:
+            raise UserError(f"The slides need {metric} of a generator of MNIST, and none has it.")
         found = [self.published.entry(g.slug, metric) for g in chosen]
         found.append(floor(found[0]))
         points = [

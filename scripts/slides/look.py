@@ -18,7 +18,7 @@ STYLES = Path(__file__).parents[2] / "docs" / "stylesheets"
 
 
 @functools.cache
-def _properties() -> dict[str, str]:
+def properties() -> dict[str, str]:
     """The custom properties of the site's light scheme: name -> rrggbb."""
     text = "".join((STYLES / name).read_text("utf-8") for name in ("site.css", "results.css"))
     blocks = re.findall(r'\[data-md-color-scheme="default"\] \{(.*?)\}', text, re.DOTALL)
@@ -27,7 +27,7 @@ def _properties() -> dict[str, str]:
 
 def colour(name: str) -> str:
     """A colour of the site's light scheme by its name there: ink, quiet, link, family-1."""
-    return "ffffff" if name == "white" else _properties()[name]
+    return "ffffff" if name == "white" else properties()[name]
 
 
 def mixed(name: str, share: float) -> str:

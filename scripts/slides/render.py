@@ -67,14 +67,22 @@ def pdfs(decks: Mapping[str, bytes], language: str) -> dict[str, bytes]:
 
 
 def pictures(pdf: bytes) -> list[bytes]:
-    """A WebP of each page. Raises: UserError without poppler's pdftoppm."""
+    """A WebP of each page. Raises: UserError without poppler's pdftoppm, or where it fails."""
     tool = program("pdftoppm")
     with TemporaryDirectory() as name:
         path = Path(name) / "slides.pdf"
         path.write_bytes(pdf)
         size = ["-scale-to-x", str(2 * WIDTH), "-scale-to-y", "-1"]
-        subprocess.run([tool, *size, "-png", path, Path(name) / "page"], check=True)
-        return [_small(page) for page in sorted(Path(name).glob("page-*.png"))]
+        command = [tool, *size, "-png", str(path), str(Path(name) / "page")]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise UserError(f"pdftoppm made no pictures within {SECONDS} seconds.") from error
+        pages = sorted(Path(name).glob("page-*.png"))
+        if done.returncode or not pages:
+            said = " ".join(done.stderr.decode(errors="replace").split()) or "it says nothing"
+            raise UserError(f"pdftoppm made no pictures of the slides ({said}).")
+        return [_small(page) for page in pages]
 
 
 def _small(page: Path) -> bytes:

@@ -12,17 +12,15 @@ from imggen.evaluation.catalogue import Entries, Entry, known
 from slides.look import MARGIN, colour, mixed
 from slides.model import Axis, Box, Chart, Item, Picture, Png, Point, Series, Table, Text
 from slides.published import cells, whole
-from slides.words import Words, floor
+from slides.words import BEST, Words, floor
 
 Items = list[tuple[Box, Item]]
 DIGITS = 58
-BEST = 3
-"""Generators of a family in the chart of results."""
-VIEW = (0.6, 0.9, 0.45, 0.9)
+VIEW = (0.6, 0.9, 0.4, 0.9)
 """Of precision and recall: the part of the plane that the chart shows."""
 LADDERS = ("blur", "noise", "jpeg", "junk", "dropped", "imbalance", "repeated", "copies")
 PLACES = {"infogan": "v", "ddpm": "v", "flow-matching": "^", "r1": "v", "cgan": "^",
-          "r3gan-strided": "<", "dcgan": "^", "vae": "<"}  # fmt: skip
+          "r3gan-strided": "<", "dcgan": "^", "vae": "<", "dit": "<"}  # fmt: skip
 """Where names stand in the crowded part of a chart, unless to the right."""
 
 

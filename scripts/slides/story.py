@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from imggen.system.errors import UserError
 from slides.claims import check
 from slides.findings import Findings
 from slides.look import BOTTOM, MARGIN, TOP, WIDE, mixed
@@ -207,6 +207,22 @@ def _noised(grid: Image.Image, share: float) -> bytes:
 
 
 def _years(bib: Path) -> dict[str, str]:
-    """By key: the year of a reference."""
-    text = bib.read_text(encoding="utf-8")
-    return dict(re.findall(r"@\w+\{([\w:-]+),.*?year\s*=\s*[{\"](\d{4})", text, re.DOTALL))
+    """By key of PAPERS: the year of a reference. Raises: UserError where it has none."""
+    try:
+        from pybtex.database import parse_file
+        from pybtex.exceptions import PybtexError
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "The slides need pybtex, which is not installed: pip install 'imggen[slides]'."
+        ) from error
+    if not bib.exists():
+        raise UserError(f"The slides need the years in {bib}, which is not there.")
+    try:
+        entries = parse_file(str(bib)).entries
+    except PybtexError as error:
+        raise UserError(f"{bib}: {error}: see to commas and braces.") from error
+    years = {key: entries[key].fields.get("year") for _, _, key, _ in PAPERS if key in entries}
+    for _, name, key, _ in PAPERS:
+        if not years.get(key):
+            raise UserError(f"The slides need the year of {name}: give {key} one in {bib}.")
+    return years

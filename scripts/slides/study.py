@@ -10,23 +10,36 @@ from pathlib import Path
 import tyro
 
 import slides
-from imggen.publishing.study import Begun, StudyOptions, common_manifest, publish_study
+from imggen.publishing.study import (
+    Begun,
+    StudyOptions,
+    common_manifest,
+    publish_study,
+    published_folder,
+)
 from imggen.runs.places import checkout
 from imggen.runs.provenance import source_hash
+from imggen.runs.settings import as_json
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
-from imggen.system.files import Json, json_bytes
-from slides import made, render
+from imggen.system.files import Json, json_bytes, sha256_json
+from slides import look, made, render
+from slides.model import Drawing, Item, Picture, Slide
 from slides.published import Published
 from slides.words import LANGUAGES, Words
 
 FILE = "slides.json"
 """What stands on the slides, for the pages that show them."""
+BESIDE = ("families", "generators", "cards")
+"""Modules of the site that the slides use."""
+UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError,
+              StopIteration, OSError)  # fmt: skip
+"""What texts or published files of another form than the slides know end in."""
 
 
 def docs_folder() -> Path:
     """docs/ of the checkout, where the published experiments lie."""
-    return (checkout() or Path()) / "docs"
+    return (checkout() or Path(__file__).parents[2]) / "docs"
 
 
 @dataclass(frozen=True)
@@ -44,15 +57,13 @@ class Presentation:
 
         Where they can't be made today, it says why in place of their inputs.
         """
-        published, texts = Published(docs_folder()), {}
         try:
-            for language in LANGUAGES:
-                made.content(language, published)
-                texts[language] = Words(language, published).hash()
+            return {"method": inputs_of(Published(docs_folder()))}
         except UserError as error:
             return {"method": {"impossible": str(error)}}
-        code = source_hash(*(f"slides.{module.name}" for module in _modules()))
-        return {"method": {"inputs": published.hashes(), "texts": texts, "code": code}}
+        except UNREADABLE as error:
+            said = f"the slides can't be made ({type(error).__name__}: {error})"
+            return {"method": {"impossible": said}}
 
     def main(self) -> None:
         """Reads the command line, makes all, publishes and exits: 0 done, 2 bad input."""
@@ -64,9 +75,12 @@ class Presentation:
     def run(self, options: StudyOptions) -> None:
         """Makes and publishes; `--from-published` is what it always does.
 
-        Raises: UserError for what is not published, and without LibreOffice.
+        Raises: UserError for what is not published, without LibreOffice, and for options that
+        contradict each other.
         """
         begun, published, config = Begun(), Published(docs_folder()), self.config()
+        if options.from_published:
+            published_folder(self, options, config)
         files = made.files(published)
         files[FILE] = json_bytes({language: shown(language, published) for language in LANGUAGES})
         print(f"{len(files)} files, {sum(map(len, files.values())) / 1e6:.1f} MB")
@@ -75,6 +89,52 @@ class Presentation:
         manifest = common_manifest(self, config, None, seed=0) | begun.facts()
         manifest["packages"] = _versions()
         publish_study(self, options, files, manifest)
+
+
+def inputs_of(published: Published) -> Json:
+    """Hashes of all that decides what the slides look like, by what a reader would look for.
+
+    The content of each slide as it will be drawn, so that no input is forgotten; what was read of
+    each experiment, with the hashes of its pictures; colours, and code that draws.
+    Raises: UserError where they can't be made.
+    """
+    texts, content = {}, {}
+    for language in LANGUAGES:
+        slides, sheet = made.content(language, published)
+        content[language] = {slide.key: sha256_json(drawn(slide)) for slide in (*slides, sheet)}
+        texts[language] = Words(language, published).hash()
+    code = source_hash(*(f"slides.{module.name}" for module in _modules()), *BESIDE)
+    return {
+        "inputs": published.hashes(),
+        "texts": texts,
+        "slides": content,
+        "colours": sha256_json(look.properties()),
+        "code": code,
+    }
+
+
+def drawn(slide: Slide) -> Json:
+    """A slide as JSON, without the functions that make its pictures."""
+    items = [[list(box), type(item).__name__, _plain(item)] for box, item in slide.items]
+    texts = [slide.key, slide.title, slide.lead, slide.notes, slide.sources]
+    return {"texts": texts, "items": items}
+
+
+def _plain(item: Item) -> Json:
+    """What an item says and shows; of pictures Published knows the files, the code the parts."""
+    found = dict(vars(item))
+    if isinstance(item, Picture):
+        del found["png"]
+    if isinstance(item, Drawing):
+        found["pictures"] = sorted(item.pictures)
+    return {name: as_json(_keyed(value)) for name, value in found.items()}
+
+
+def _keyed(value: object) -> object:
+    """A table's fills by the text of their place: JSON has no other keys."""
+    if isinstance(value, dict):
+        return {str(key): each for key, each in value.items()}
+    return value
 
 
 def shown(language: str, published: Published) -> Json:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cards import flops_text
 from generators import DATASETS, datasets_asked
+from languages import french_typeset
 
 from imggen.evaluation.catalogue import Entry, known
 from imggen.evaluation.report import number
@@ -24,6 +25,10 @@ LANGUAGES = ("en", "fr")
 TEXTS = Path(__file__).parent / "text"
 HOLE = re.compile(r"\{(\w+) ([^{}]+)\}")
 Text = dict[str, str]
+BEST = 3
+"""Generators of a family in the chart of results."""
+UNFILLED = (LookupError, ValueError, TypeError, AttributeError, AssertionError)
+"""What a hole with a wrong name, number or count of words ends in."""
 
 
 def known_language(language: str) -> str:
@@ -71,22 +76,25 @@ class Words:
             "floorpercent": self.floorpercent, "fact": self.fact, "flops": self.flops,
             "rung": self.rung, "climbed": self.climbed, "traded": self.traded, "count": self.count,
             "trained": self.trained, "read": self.readable, "data": self.data,
-            "slide": self.slide,
+            "settings": self.settings, "slide": self.slide,
         }  # fmt: skip
 
         def fill(hole: re.Match[str]) -> str:
             if hole[1] not in made:
                 raise UserError(f"{hole[0]} in the slides' texts is nothing that one can fill in.")
-            return made[hole[1]](*hole[2].split())
+            try:
+                return made[hole[1]](*hole[2].split())
+            except UNFILLED as error:
+                raise UserError(
+                    f"{hole[0]} in the slides' texts asks for what is not published, or in a form "
+                    f"that nothing fills ({type(error).__name__}: {error})."
+                ) from error
 
         return self.typeset(HOLE.sub(fill, text))
 
     def typeset(self, text: str) -> str:
         """A text with the apostrophes, and in French with the spaces, that printers use."""
-        text = text.replace("'", "’")
-        if self.language == "fr":
-            text = re.sub(r" (?=[:;!?»%])", "\u00a0", text).replace("« ", "«\u00a0")
-        return text
+        return french_typeset(text) if self.language == "fr" else text.replace("'", "’")
 
     def named(self, title: str) -> str:
         """A method as the language calls it, from the title of what is published."""
@@ -153,12 +161,15 @@ class Words:
         return self.rounded(self.published.entries(slug, f"{line} {steps}", row["metrics"], metric))
 
     def traded(self, slug: str, setting: str, metric: str) -> str:
-        value = next(
-            row
-            for row in self.published.file(slug, "trade.json")["settings"]
-            if str(row["value"]) == setting
-        )
-        return self.rounded(self.published.entries(slug, setting, value["metrics"], metric))
+        row = self.published.row(slug, "trade.json", "settings", value=setting)
+        return self.rounded(self.published.entries(slug, setting, row["metrics"], metric))
+
+    def settings(self, slug: str) -> str:
+        """The values of a sampler's option, as they were measured."""
+        values = [row["value"] for row in self.published.file(slug, "trade.json")["settings"]]
+        self.published.noted(slug, "settings", values)
+        shown = [self.local(f"{float(value):g}") for value in values]
+        return ("; " if self.language == "fr" else ", ").join(shown)
 
     def trained(self, slug: str, training: str, metric: str) -> str:
         row = self.published.row(slug, "sweep.json", "rows", slug=training)

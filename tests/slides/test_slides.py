@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import io
 import json
 import re
@@ -17,15 +18,23 @@ import pytest
 
 pptx = pytest.importorskip("pptx", reason="python-pptx is not installed: the extra `slides`")
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.append(str(REPOSITORY / "scripts"))
+sys.path += [str(REPOSITORY / "scripts"), str(REPOSITORY / "scripts" / "site")]
 
-from slides import claims, made, render  # noqa: E402
+import languages  # noqa: E402
+from slides import claims, look, made, render, story, study  # noqa: E402
 from slides.look import HIGH, WIDE  # noqa: E402
+from slides.model import Chart  # noqa: E402
 from slides.published import Published  # noqa: E402
 from slides.words import HOLE, LANGUAGES, Words  # noqa: E402
 
+from imggen.publishing.study import StudyOptions  # noqa: E402
+from imggen.runs import settings  # noqa: E402
 from imggen.system.errors import UserError  # noqa: E402
 
+MEASURED = re.compile(r"\d+[.,]\d+|(?<!\d)\d{1,3}(?:[,\u00a0\u202f ]\d{3})+(?!\d)|\d+\s?%")
+"""A number with decimals, thousands, or a percentage: what is read, not typed."""
+TYPED = {"95 %", "0.01", "0,01", "5,000", "5 000"}
+"""Levels of intervals and tests, and the size of a training set."""
 DOCS = REPOSITORY / "docs"
 PUBLISHED = DOCS / "assets" / "experiments"
 
@@ -76,6 +85,18 @@ def charts(deck, key: str) -> list:
     return [shape.chart for shape in deck.slides[at].shapes if shape.has_chart]
 
 
+def test_axes_print_their_ticks_unrounded():
+    """Ticks at 0.45 and 0.55 that are printed as 0.5 and 0.6 would move every point."""
+    slides, sheet = made.content("en", Published(DOCS))
+    found = [item for s in (*slides, sheet) for _, item in s.items if isinstance(item, Chart)]
+    axes = [axis for chart in found for axis in (chart.x, chart.y) if axis.unit]
+    assert len(axes) >= 6
+    for axis in axes:
+        digits = len(axis.form.partition(".")[2])
+        for value in (axis.low, axis.low + axis.unit):
+            assert round(value, digits) == pytest.approx(value), axis
+
+
 def metric(slug: str, name: str) -> dict:
     return json.loads((PUBLISHED / slug / "metrics.json").read_text())["metrics"][name]
 
@@ -112,8 +133,8 @@ def test_both_languages_say_the_same_numbers_and_none_is_typed():
         texts = [json.dumps(found[key], ensure_ascii=False) for found in (english, french)]
         holes = [Counter(match[0] for match in HOLE.finditer(text)) for text in texts]
         assert holes[0] == holes[1], key
-        typed = [re.findall(r"\d[.,]\d\d(?!\d)", HOLE.sub("", text)) for text in texts]
-        assert all(set(found) <= {"0.01", "0,01"} for found in typed), (key, typed)
+        typed = {match[0] for text in texts for match in MEASURED.finditer(HOLE.sub("", text))}
+        assert typed <= TYPED, (key, typed - TYPED)
 
 
 def test_the_same_slides_give_the_same_bytes(decks):
@@ -140,6 +161,80 @@ def test_another_number_is_another_input_and_may_break_a_claim():
     changed["metrics"]["frechet_distance"]["value"] = 99.0
     with pytest.raises(UserError, match="labels lower the Fréchet distance"):
         claims.check(after)
+
+
+def test_what_is_drawn_but_read_by_no_hole_is_an_input_too(monkeypatch):
+    """Passes, groups, titles, years, colours; and `imggen status` says on which slide."""
+    before, after = study.inputs_of(Published(DOCS)), Published(DOCS)
+    for slug, file, path, value in (
+        ("few-steps-mnist", "ladder.json", ("rungs", 0, "passes"), 1.5),
+        ("few-images-mnist", "sweep.json", ("rows", 0, "series"), "another"),
+        ("sngan-mnist", "manifest.json", ("title",), "Another name"),
+    ):
+        changed = copy.deepcopy(after.file(slug, file))
+        *there, last = path
+        functools.reduce(lambda found, key: found[key], there, changed)[last] = value
+        after._files[slug, file] = changed
+    best = next(each for each in after.generators if each.slug == "sngan-mnist")
+    monkeypatch.setitem(best.manifest, "title", "Another name")
+    monkeypatch.setitem(look.properties(), "ink", "123456")
+    monkeypatch.setattr(story, "_years", lambda _: {paper[2]: "1999" for paper in story.PAPERS})
+    monkeypatch.setattr(claims, "CLAIMS", ())
+    now = study.inputs_of(after)
+    said = " ".join(settings.differences(before, now))
+    for key in ("steps", "failed", "results", "history"):
+        assert f"slides.en.{key} was" in said, key
+    assert "colours was" in said and "slides.en.need" not in said and "code was" not in said
+
+
+@pytest.mark.parametrize(
+    "hole",
+    ["{rung metric-audit blur x density}", "{rung metric-audit nothing 0 density}",
+     "{traded guidance-mnist 9.0 recall}", "{read readable-mnist nobody}", "{value dcgan-mnist}",
+     "{slide nothing}", "{nothing at all}"],
+)  # fmt: skip
+def test_a_hole_that_nothing_fills_is_one_sentence(hole):
+    with pytest.raises(UserError, match=r"\w"):
+        Words("en", Published(DOCS)).filled(hole)
+
+
+def test_a_further_setting_is_drawn_and_named():
+    published = Published(DOCS)
+    found = copy.deepcopy(published.file("guidance-mnist", "trade.json"))
+    found["settings"].insert(1, {**found["settings"][0], "value": "1.25"})
+    published._files["guidance-mnist", "trade.json"] = found
+    slides, _ = made.content("fr", published)
+    (slide,) = [each for each in slides if each.key == "trade"]
+    chart, _, picture = (item for _, item in slide.items)
+    assert len(chart.series[0].points) == len(found["settings"])
+    assert "1; 1,25; " in picture.caption.replace("\u00a0", "")
+
+
+def test_status_never_dies_of_the_slides(monkeypatch):
+    def broken(*_: object) -> None:
+        raise KeyError("a text")
+
+    monkeypatch.setattr(made, "content", broken)
+    config = study.Presentation("presentation", "").config()
+    assert "KeyError: 'a text'" in config["method"]["impossible"]
+    with pytest.raises(UserError, match="leave --no-publish out"):
+        study.Presentation("presentation", "").run(StudyOptions(from_published=True, publish=False))
+
+
+def test_pdftoppm_that_fails_says_so(monkeypatch):
+    monkeypatch.setattr(render, "program", lambda *_: "false")
+    with pytest.raises(UserError, match="made no pictures"):
+        render.pictures(b"no PDF")
+
+
+def test_french_writes_numbers_its_way_and_leaves_names_alone():
+    for english, french in (
+        ("2.5.1+cu121", "2.5.1+cu121"), ("python 3.12", "python 3.12"), ("10,000", "10\u00a0000"),
+        ("1.2 PFLOP", "1,2 PFLOP"), ("1e-05", "1e-05"), ("–", "–"),
+        ('0.47 <span class="interval">[0.34, 0.61]</span>',
+         '0,47 <span class="interval">[0,34\u00a0; 0,61]</span>'),
+    ):  # fmt: skip
+        assert languages.french_number(english) == french
 
 
 def test_bad_input_is_one_sentence_and_writes_nothing(run, tmp_path):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-import re
 from typing import NamedTuple
+
+from languages import french_typeset
 
 from drawings.canvas import Canvas
 
@@ -16,7 +17,7 @@ class Tongue(NamedTuple):
 
     def __call__(self, english: str, french: str) -> str:
         """In the page's language; French signs stay on the line of the word before them."""
-        return re.sub(r" (?=[;:!?»])", "\u00a0", french) if self.language == "fr" else english
+        return french_typeset(french) if self.language == "fr" else english
 
 
 class Panel(NamedTuple):
