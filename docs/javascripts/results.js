@@ -66,8 +66,8 @@ function filter(results) {
 
 document$.subscribe(() => {
   const results = document.querySelector(".results");
-  if (!results) {
-    return;
+  if (!results?.querySelector("form")) {
+    return; // no table here, or its pictures alone
   }
   results.querySelectorAll("thead [data-first]").forEach(sortable);
   const form = results.querySelector("form");
