@@ -35,7 +35,9 @@ def publish(docs: Path, metrics: dict[str, object]) -> published_runs.Site:
     }
     (folder / "metrics.json").write_text(json.dumps(result))
     (folder / "manifest.json").write_text(json.dumps({"title": "Run", "steps": 3}))
-    page = SimpleNamespace(file=SimpleNamespace(src_uri="post.md"), url="post/", markdown="")
+    page = SimpleNamespace(
+        file=SimpleNamespace(src_uri="post.md"), url="post/", markdown="", meta={}
+    )
     return published_runs.Site(docs, page)
 
 
@@ -81,7 +83,7 @@ def audit(tmp_path) -> published_runs.Site:
     folder.mkdir(parents=True)
     path = REPOSITORY / "docs" / "assets" / "experiments" / "metric-audit" / "audit.json"
     (folder / "audit.json").write_text(path.read_text())
-    return published_runs.Site(tmp_path, SimpleNamespace())
+    return published_runs.Site(tmp_path, SimpleNamespace(meta={}))
 
 
 def test_every_metric_of_the_audit_is_in_a_table_and_no_group_is_empty(tmp_path):
