@@ -1,14 +1,15 @@
 """The defence: slides and a handout in English and French, drawn from the published files."""
 
 import sys
-from pathlib import Path
+
+from imggen.runs.places import checkout
 
 # The slides are no part of the package: they lie beside what builds the site.
-scripts = Path(__file__).resolve().parents[1] / "scripts"
-if not (scripts / "slides").is_dir():
-    print(f"The slides are made in a checkout of imggen: there is no {scripts}.", file=sys.stderr)
+root = checkout()
+if root is None:
+    print("The slides are made in a checkout of imggen: this is another place.", file=sys.stderr)
     raise SystemExit(2)
-sys.path.append(str(scripts))
+sys.path.append(str(root / "scripts"))
 
 from slides.study import Presentation  # noqa: E402
 
