@@ -25,13 +25,9 @@ LONGEST = ("test_every_page_in_a_browser", "test_a_run_killed_many_times")
 """Begun first, so that no worker waits for them at the end."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests to the front; those that need the built site in one worker: one build."""
+    """The longest tests to the front; the others stay in their order."""
     items.sort(key=lambda item: not item.name.startswith(LONGEST))
-    for item in items:
-        if "site" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("site"))
 
 
 @pytest.fixture(scope="session")
