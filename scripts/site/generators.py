@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from families import family
@@ -153,6 +153,12 @@ class Post(NamedTuple):
     address: str
 
 
+def address(post: PurePath, text: str) -> str:
+    """Where a post is on the site, with no stroke at its end: at its slug, else its file's name."""
+    slug = re.search(r"^slug: *([\w-]+)", text, re.MULTILINE)
+    return f"blog/{slug[1] if slug else post.stem}"
+
+
 def datasets_asked(found: Iterable[str]) -> tuple[list[str], list[str]]:
     """Of datasets with a published generator: all by name, and those of the report that lack."""
     there = sorted(set(found))
@@ -166,8 +172,7 @@ def posts(docs: Path) -> dict[str, Post]:
     found: dict[str, Post] = {}
     for path in sorted((docs / "blog" / "posts").glob("*.md")):
         text = path.read_text(encoding="utf-8")
-        slug = re.search(r"^slug: *([\w-]+)", text, re.MULTILINE)
-        post = Post(f"blog/posts/{path.name}", f"blog/{slug[1] if slug else path.stem}")
+        post = Post(f"blog/posts/{path.name}", address(path, text))
         for card in re.findall(r"\{\{ ?card ([\w-]+) ?\}\}", text):
             found.setdefault(card, post)
     return found

@@ -30,8 +30,7 @@ def place(docs: Path, uri: str, text: str | None = None) -> Place:
     named = re.search(r"^(?:title: *|# )(.+?)(?: *\{.*\})?$", text, re.MULTILINE)
     title = named[1].strip("\"' ") if named else uri
     if uri.startswith("blog/posts/"):
-        slug = re.search(r"^slug: *([\w-]+)", text, re.MULTILINE)
-        return Place(title, f"blog/{slug[1] if slug else PurePosixPath(uri).stem}/")
+        return Place(title, f"{generators.address(PurePosixPath(uri), text)}/")
     folder = PurePosixPath(uri).with_suffix("")
     folder = folder.parent if folder.name == "index" else folder
     return Place(title, "" if folder == PurePosixPath() else f"{folder}/")

@@ -24,7 +24,7 @@ class Published:
     """docs/assets/experiments below a docs folder."""
 
     def __init__(self, docs: Path) -> None:
-        self.docs = docs
+        self.docs, self.bib = docs, docs / "references.bib"
         self.read: dict[str, Json] = {}
         """By experiment: what the slides show of it."""
         self._files: dict[tuple[str, str], Json] = {}
@@ -107,6 +107,27 @@ class Published:
         if not found:
             raise UserError(f"No generator of MNIST is published in {self.docs}: train one first.")
         return sorted(found, key=lambda each: self.value(each.slug, "frechet_distance"))
+
+    @cached_property
+    def years(self) -> dict[str, str]:
+        """By key: the year of each reference that has one, read once for both languages.
+
+        Raises: UserError for a file that is not there or can't be parsed, and without pybtex.
+        """
+        try:
+            from pybtex.database import parse_file
+            from pybtex.exceptions import PybtexError
+        except ModuleNotFoundError as error:
+            raise UserError(
+                "The slides need pybtex, which is not installed: pip install 'imggen[slides]'."
+            ) from error
+        if not self.bib.exists():
+            raise UserError(f"The slides need the years in {self.bib}, which is not there.")
+        try:
+            entries = parse_file(str(self.bib)).entries
+        except PybtexError as error:
+            raise UserError(f"{self.bib}: {error}: see to commas and braces.") from error
+        return {key: each.fields["year"] for key, each in entries.items() if "year" in each.fields}
 
     def value(self, slug: str, metric: str) -> float:
         """A metric's value alone."""

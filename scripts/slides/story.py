@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -14,7 +13,7 @@ from slides.claims import check
 from slides.findings import Findings
 from slides.look import BOTTOM, MARGIN, TOP, WIDE, mixed
 from slides.model import Box, Drawing, Item, Picture, Png, Slide, Table, Text
-from slides.published import cells, frame, png, whole
+from slides.published import Published, cells, frame, png, whole
 from slides.results import Results
 from slides.words import Words
 
@@ -106,7 +105,7 @@ class Story:
         return [(FULL, Drawing("families", self.words.labels("families")))]
 
     def history(self) -> Items:
-        years = _years(self.published.docs / "references.bib")
+        years = _years(self.published)
         built = {path.stem for path in (self.published.docs.parent / "imggen/methods").glob("*.py")}
         labels = {**self.words.labels("history"), "first": "2013", "last": "2026"}
         by_lane = {"GAN": 1, "VAE": 1}  # their first names above the line
@@ -206,23 +205,12 @@ def _noised(grid: Image.Image, share: float) -> bytes:
     return png(Image.fromarray(pixels).resize((224, 224), Image.Resampling.NEAREST))
 
 
-def _years(bib: Path) -> dict[str, str]:
+def _years(published: Published) -> dict[str, str]:
     """By key of PAPERS: the year of a reference. Raises: UserError where it has none."""
-    try:
-        from pybtex.database import parse_file
-        from pybtex.exceptions import PybtexError
-    except ModuleNotFoundError as error:
-        raise UserError(
-            "The slides need pybtex, which is not installed: pip install 'imggen[slides]'."
-        ) from error
-    if not bib.exists():
-        raise UserError(f"The slides need the years in {bib}, which is not there.")
-    try:
-        entries = parse_file(str(bib)).entries
-    except PybtexError as error:
-        raise UserError(f"{bib}: {error}: see to commas and braces.") from error
-    years = {key: entries[key].fields.get("year") for _, _, key, _ in PAPERS if key in entries}
+    found = {key: published.years.get(key, "") for _, _, key, _ in PAPERS}
     for _, name, key, _ in PAPERS:
-        if not years.get(key):
-            raise UserError(f"The slides need the year of {name}: give {key} one in {bib}.")
-    return years
+        if not found[key]:
+            raise UserError(
+                f"The slides need the year of {name}: give {key} one in {published.bib}."
+            )
+    return found
