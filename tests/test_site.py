@@ -214,6 +214,11 @@ def test_pages_hold_still_while_they_load_and_weigh_little(address, browser, dev
             "[...document.querySelectorAll('.md-content img')]"
             ".every(i => i.getAttribute('width') && i.getAttribute('height'))"
         ), f"{path}: an image without its size"
+        # What stands below an article that is still coming in is pushed down when it is painted.
+        tops = """['.md-sidebar--post', '.md-content__inner'].map(part =>
+            document.querySelector(part)?.getBoundingClientRect().top ?? 0)"""
+        date, article = page.evaluate(tops)
+        assert date <= article, f"{path}: the date comes after the article"
         page.close()
 
 
