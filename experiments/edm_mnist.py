@@ -5,15 +5,13 @@ from imggen.experiment import Experiment
 from imggen.methods.edm import EDM, Config, Sampler
 from imggen.training.config import TrainConfig
 
-STEPS = 3_500
-P_MEAN = -0.55
-"""Digits have an RMS of .96, photos .5: the paper's -1.2 moved by ln(.96 / .5)."""
+STEPS = 5_500
 
 experiment = Experiment(
     slug="edm-mnist",
     title="EDM on MNIST",
     method=EDM,
-    settings=Config(guide_width=16, sigma_data=0.96, P_mean=P_MEAN, lr_steps=STEPS),
+    settings=Config(width=56, guide_width=24, sigma_data=0.96, lr_steps=STEPS),
     data=DataConfig(name="mnist"),
     train=TrainConfig(
         steps=STEPS, batch_size=512, precision="bf16", ema_halflife_images=90_000, clip_norm=1.0
