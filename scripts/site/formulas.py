@@ -13,7 +13,7 @@ DISPLAY = re.compile(r'<div class="arithmatex">(\\\[.*?\\\])</div>', re.DOTALL)
 TALL = re.compile(r"\\(?:frac|int|sum|sup|underbrace)\b")
 SET_OFF = re.compile(rf"([(\[“]?){INLINE.pattern}([.,;:!?)\]’'”]\w*)?", re.DOTALL)
 """With the bracket before it and the punctuation after it, which must not stand on other lines."""
-SHORT = 8.0
+SHORT = 12.0
 """A formula up to this wide, in em, may be kept on one line with what follows it."""
 COMMAND = re.compile(r"\\[a-zA-Z]+|\\.")
 INDEX = re.compile(r"[_^](?:\{([^{}]*)\}|(\\[a-zA-Z]+|.))")
