@@ -216,8 +216,8 @@ def ladders(panels: Mapping[str, Steps]) -> bytes:
                 colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
                 stroke = "-" if number < len(COLOURS) else "--"  # a colour again: not its line
                 axis.errorbar(
-                    [x for x, _ in points], y[:, 0], _beside(y), color=colour, fmt=f"{mark}{stroke}",
-                    markersize=5, linewidth=1.4, elinewidth=1, label=name,
+                    [x for x, _ in points], y[:, 0], _beside(y), color=colour,
+                    fmt=f"{mark}{stroke}", markersize=5, linewidth=1.4, elinewidth=1, label=name,
                 )  # fmt: skip
             axis.axhline(panel.floor, color=INK, linewidth=1.4)
             axis.set_xscale("log", base=2)

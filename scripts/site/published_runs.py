@@ -115,7 +115,7 @@ class Site(PublishedFiles):
             f"![{title}]({self.link(f'{folder}/{shown}')}){{ width={width} height={height}{lazy} }}"
         )
         if file.endswith(".svg") and width > figures.PHONE:
-            picture = f'<span class="wide" tabindex="0">{picture}</span>'
+            picture = f'<span class="wide" tabindex="0" style="--points: {width}">{picture}</span>'
         return (
             f'<figure markdown="span" class="run {kind}"{moves}>\n{picture}\n'
             f'<figcaption markdown="span">{title} '
