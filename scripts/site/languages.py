@@ -47,8 +47,8 @@ CAPTIONS = {
     "damage": "Un chiffre sous le flou (en haut), le bruit et JPEG (en bas).",
     "asked": "Les mêmes latents dans chaque colonne\u00a0; une ligne par réglage, dans l’ordre "
     "de la courbe.",
-    "trade": "La cohérence contre la variété, chaque réglage avec ses intervalles à 95\u00a0%\u00a0; "
-    "la croix est ce qu’obtiennent de vraies images d’entraînement.",
+    "trade": "La cohérence contre la variété, chaque réglage avec ses intervalles à "
+    "95\u00a0%\u00a0; la croix est ce qu’obtiennent de vraies images d’entraînement.",
 }
 """By kind of figure; on a French page other kinds keep their English caption, marked as such."""
 
