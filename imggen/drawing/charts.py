@@ -214,9 +214,10 @@ def ladders(panels: Mapping[str, Steps]) -> bytes:
             for number, (name, points) in enumerate(panel.lines.items()):
                 y = np.array([ends for _, ends in points])
                 colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
+                stroke = "-" if number < len(COLOURS) else "--"  # a colour again: not its line
                 axis.errorbar(
-                    [x for x, _ in points], y[:, 0], _beside(y), color=colour, fmt=f"{mark}-",
-                    markersize=5, linewidth=1.4, elinewidth=1, label=name,
+                    [x for x, _ in points], y[:, 0], _beside(y), color=colour,
+                    fmt=f"{mark}{stroke}", markersize=5, linewidth=1.4, elinewidth=1, label=name,
                 )  # fmt: skip
             axis.axhline(panel.floor, color=INK, linewidth=1.4)
             axis.set_xscale("log", base=2)

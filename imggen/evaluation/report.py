@@ -17,6 +17,8 @@ def number(value: float, half_width: float = 0.0) -> str:
 
     Of an interval's half width two digits count if it begins with 1 or 2, else one.
     """
+    if value == 0 and half_width > 0:
+        return "0"
     if abs(value) >= 1e7:
         return f"{value:.3e}"
     if half_width > 0:

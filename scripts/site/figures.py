@@ -21,6 +21,9 @@ KINDS = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGUR
 for study in (audit, dirac, ladder, process, readable, sweep, trade):
     KINDS |= study.FIGURES
 
+PHONE = 500
+"""Points beyond which a chart scrolls on a phone: squeezed, its labels could not be read."""
+
 STILL = "-still.png"
 """Ends the name of the last frame of a GIF, made when the site is built."""
 

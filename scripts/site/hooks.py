@@ -70,6 +70,10 @@ LANDMARKS = [
     ),
 ]
 
+CODE = re.compile(r"<code>[^<]*--[^<]*</code>")
+FLAG = re.compile(r"--[\w.-]{1,20}(?![\w.-])")
+"""A flag in a line of text, which a browser would break after its hyphens."""
+
 ONLY_WITH = {
     "arithmatex": r"vendor/katex/",
     'class="drawing"': r"stylesheets/drawings\.css",
@@ -208,6 +212,7 @@ def on_post_page(output: str, page: Any, config: Any) -> str:
             tag = rf"<(?:link|script)[^>]*{files}[^>]*>(?:</script>)?"
             output = re.sub(tag, "", output)
     output = with_landmarks(formulas.reserved(output))
+    output = CODE.sub(lambda found: FLAG.sub(r'<span class="whole">\g<0></span>', found[0]), output)
     return languages.labelled(output) if page.meta.get("lang") == "fr" else output
 
 

@@ -45,13 +45,30 @@ CAPTIONS = {
     "curves": "Statistiques de l’entraînement selon le nombre d’images vues.",
     "manifold": "Les deux dimensions latentes, aux quantiles de la loi a priori.",
     "damage": "Un chiffre sous le flou (en haut), le bruit et JPEG (en bas).",
+    "asked": "Les mêmes latents dans chaque colonne\u00a0; une ligne par réglage, dans l’ordre "
+    "de la courbe.",
+    "trade": "La cohérence contre la variété, chaque réglage avec ses intervalles à "
+    "95\u00a0%\u00a0; la croix est ce qu’obtiennent de vraies images d’entraînement.",
 }
 """By kind of figure; on a French page other kinds keep their English caption, marked as such."""
 
 
+TITLES = {
+    " on ": " sur ",
+    "Conditional GAN": "GAN conditionnel",
+    "SNGAN with projection": "SNGAN à projection",
+    "VAE with two latents": "VAE à deux latents",
+    "Guidance of a flow": "Guidage d’un flot",
+    "Truncation of SNGAN's latents": "Latents de SNGAN tronqués",
+}
+"""What titles of experiments say in French."""
+
+
 def captioned(title: str, kind: str, english: str) -> str:
     """The caption of a figure on a French page."""
-    shown = title.replace(" on ", " sur ").replace("Conditional GAN", "GAN conditionnel")
+    shown = title
+    for english_words, french_words in TITLES.items():
+        shown = shown.replace(english_words, french_words)
     stop = "" if shown.endswith("?") else "."
     caption = CAPTIONS.get(kind, english)
     return f"{shown}{stop} {caption}"
@@ -71,11 +88,27 @@ LABELS = (
 """What stands around a page apart from the theme's own labels, which the theme translates."""
 
 
+TABS = {
+    "Home": "Accueil",
+    "Posts": "Articles",
+    "State of the art": "État de l’art",
+    "Results": "Résultats",
+    "Methods": "Méthodes",
+    "Notebook": "Carnet",
+    "Reference": "Référence",
+}
+"""Sections of the site in tabs and menu; the others are called alike in both languages."""
+TAB = re.compile(
+    r'(class="md-tabs__link">|class="md-ellipsis">|<span class="md-nav__icon md-icon"></span>)'
+    rf"(\s*)({'|'.join(TABS)})(\s*<)"
+)
+
+
 def labelled(output: str) -> str:
     """A French page's HTML with French labels around its text."""
     for english, french in LABELS:
         output = output.replace(english, french)
-    return output
+    return TAB.sub(lambda found: found[1] + found[2] + TABS[found[3]] + found[4], output)
 
 
 def french_typeset(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
+from decimal import Decimal
 
 from metric_tables import value_text
 
@@ -28,6 +29,17 @@ def metric_text(entries: Entries, name: str, missing: str) -> str:
     if name not in entries:
         raise MacroError(missing)
     return value_text(name, entries[name])
+
+
+def setting_text(setting: object) -> str:
+    """A setting as a page writes it: 30,000 steps, a rate of 0.00005, layers of 512, 512 units."""
+    if isinstance(setting, list):
+        return ", ".join(setting_text(each) for each in setting)
+    if isinstance(setting, float) and (setting.is_integer() or abs(setting) > 100):
+        setting = round(setting)
+    if isinstance(setting, float):
+        return f"{Decimal(str(setting)):f}"
+    return f"{setting:,}" if isinstance(setting, int) else str(setting)
 
 
 def departures(module: str) -> str:

@@ -61,10 +61,9 @@ def _row(name: str, entry: Entry) -> str:
     return f"| {heading(name)} | {value} | {floor} | {SEES[METRICS[name].sees]} |"
 
 
-def versus(result: Result) -> str:
-    """Both generators of a comparison, and which is better where the p-value is below 0.05."""
+def versus(result: Result, first: str, second: str) -> str:
+    """Two named generators of a comparison, and which is better where p is below 0.05."""
     against, found = result["against"], result["comparison"]
-    first, second = result["fake"]["name"], against["name"]
     lines = [f"| metric | {first} | {second} | p | better |", "|---|---|---|---|---|"]
     for name in (name for name in METRICS if name in found):
         words = {"first": first, "second": second, "differs": "they differ"}

@@ -11,7 +11,7 @@ import audit_tables
 import cards
 import metric_tables
 import sweep_tables
-from macro import MacroError, metric_text, refuse_unknown
+from macro import MacroError, metric_text, refuse_unknown, setting_text
 from metric_tables import value_text
 
 from imggen import sweep
@@ -66,9 +66,7 @@ class PublishedFiles:
             if not isinstance(found, dict) or key not in found:
                 raise MacroError(f"the manifest of {slug} has no {path}")
             found = found[key]
-        if isinstance(found, float) and found.is_integer():
-            found = int(found)
-        return f"{found:,}" if isinstance(found, int) else str(found)
+        return setting_text(found)
 
     def flops(self, slug: str, of: str = "training") -> str:
         """What a training cost, in units that one can compare; with `image` what a sample does."""
@@ -98,7 +96,10 @@ class PublishedFiles:
 
     def versus(self, slug: str) -> str:
         """Two generators, metric by metric, and which is better for certain."""
-        return metric_tables.versus(cast("Result", self.load(slug, comparison.FILE)))
+        result = cast("Result", self.load(slug, comparison.FILE))
+        slugs = str(result["fake"]["name"]), str(result["against"]["name"])
+        titles = (str(self.load(each, "manifest.json")["title"]) for each in slugs)
+        return metric_tables.versus(result, *(title.split(" on ")[0] for title in titles))
 
     def trainings(self, slug: str, *names: str) -> str:
         """Several trainings side by side, by these metrics."""

@@ -111,10 +111,13 @@ class Site(PublishedFiles):
             shown = figures.still_of(file)
             moves = f' data-moves="{self.url(f"{folder}/{file}")}"'
         lazy = "" if self.is_first(f"{kind} {slug}") else " loading=lazy"
+        picture = (
+            f"![{title}]({self.link(f'{folder}/{shown}')}){{ width={width} height={height}{lazy} }}"
+        )
+        if file.endswith(".svg") and width > figures.PHONE:
+            picture = f'<span class="wide" tabindex="0" style="--points: {width}">{picture}</span>'
         return (
-            f'<figure markdown="span" class="run {kind}"{moves}>\n'
-            f"![{title}]({self.link(f'{folder}/{shown}')})"
-            f"{{ width={width} height={height}{lazy} }}\n"
+            f'<figure markdown="span" class="run {kind}"{moves}>\n{picture}\n'
             f'<figcaption markdown="span">{title} '
             f"[{languages.MADE['fr' if self.french else 'en']}]({self.card_link(slug)})."
             "</figcaption>\n</figure>"

@@ -66,7 +66,9 @@ def index(summaries: dict[str, str]) -> str:
     for room, names in by_room(list(summaries)).items():
         lines += ["", f"## {room}", "", summary(f"imggen.{room}"), ""]
         lines += ["| module | what it is |", "|---|---|"]
-        lines += [f"| [`{name}`]({name}.md) | {summaries[name]} |" for name in names]
+        for name in names:
+            shown = name.replace(".", ".<wbr>").replace("_", "_<wbr>")
+            lines.append(f"| [<code>{shown}</code>]({name}.md) | {summaries[name]} |")
     return "\n".join(lines) + "\n"
 
 

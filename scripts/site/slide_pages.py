@@ -51,8 +51,9 @@ def page(deck: Deck, language: str, link: Callable[[str], str],
         title, lazy = html.escape(slide["title"]), "" if number == 1 else ' loading="lazy"'
         notes = "".join(f"<p>{html.escape(line)}</p>" for line in slide["notes"].split("\n"))
         made.append(
-            f'<li id="slide-{number}"><img src="{link(slide["picture"])}" width="{width}" '
-            f'height="{height}" alt="{word} {number}: {title}"{lazy}>'
+            f'<li id="slide-{number}"><a href="{link(slide["picture"])}">'
+            f'<img src="{link(slide["picture"])}" width="{width}" '
+            f'height="{height}" alt="{word} {number}: {title}"{lazy}></a>'
             f"<details><summary>{said}: {title}</summary>{notes}</details></li>"
         )
     return "\n".join([*made, "</ol>"])

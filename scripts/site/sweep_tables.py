@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from metric_tables import value_text
 
 from imggen.evaluation.catalogue import LEGEND, heading, known
+from imggen.evaluation.report import number
 from imggen.evaluation.side_by_side import Swept
 from imggen.studies.ladder import Climbed
 
@@ -49,10 +50,9 @@ def _between(found: Sequence[tuple[float, float, float]]) -> str:
     """Mean ± standard deviation of trainings, and half the width of one training's interval."""
     values = [value for value, _, _ in found]
     own = sum(high - low for _, low, high in found) / len(found) / 2
-    return (
-        f"{statistics.mean(values):.3g} ± {statistics.stdev(values):.2g} "
-        f'<span class="interval">(± {own:.2g})</span>'
-    )
+    between = statistics.stdev(values)
+    mean, spread = (number(value, between or own) for value in (statistics.mean(values), between))
+    return f'{mean} ± {spread} <span class="interval">(± {number(own, own)})</span>'
 
 
 def climb(found: Climbed, shown: Sequence[str]) -> str:

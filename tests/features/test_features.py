@@ -297,3 +297,4 @@ def test_numbers_have_the_digits_that_their_interval_leaves():
     assert with_interval(0.0903012, 0.0843, 0.0965) == ("0.090", "0.084", "0.097")
     assert with_interval(3.1163, 2.886, 3.367) == ("3.12", "2.89", "3.37")
     assert with_interval(1783.6, 1689.2, 1871.9) == ("1784", "1689", "1872")
+    assert with_interval(0.0, 0.0, 0.000384) == ("0", "0", "0.00038")
