@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import warnings
 import zipfile
@@ -127,12 +128,16 @@ def _verify(path: Path) -> None:
 
 
 def _rotate(folder: Path) -> None:
-    """Moves each checkpoint to the next older name; at every instant all but one have a name."""
-    for older, newer in pairwise(reversed(NAMES)):
-        if (folder / older).is_dir():
-            put_aside(folder / older)
-        if (folder / newer).exists():
-            os.replace(folder / newer, folder / older)
+    """Moves checkpoints to the next older name, down to the first name that is free.
+
+    At every instant all but the oldest have a name.
+    """
+    for name in NAMES:
+        if (folder / name).is_dir():
+            put_aside(folder / name)
+    there = list(itertools.takewhile(lambda name: (folder / name).exists(), NAMES))
+    for older, newer in pairwise(reversed(NAMES[: len(there) + 1])):
+        os.replace(folder / newer, folder / older)
 
 
 def put_aside(path: Path) -> None:

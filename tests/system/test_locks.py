@@ -100,11 +100,16 @@ def test_who_stood_still_too_long_is_replaced_and_ends(tmp_path):
         cwd=Path(__file__).parents[2],
     )
     assert old.stdout.readline() == "mine\n"
-    with pytest.warns(UserWarning, match=f"locked by process {old.pid} on "), locked(tmp_path, "x"):
-        assert old.wait(20) == locks.TAKEN_OVER
-        assert f"was taken over by process {os.getpid()} on " in old.stderr.read()
+    with pytest.warns(UserWarning, match=f"locked by process {old.pid} on "):
+        wait_for_its_end(tmp_path, old)
+    assert f"was taken over by process {os.getpid()} on " in old.stderr.read()
     old.stdout.close()
     old.stderr.close()
+
+
+def wait_for_its_end(folder: Path, old: subprocess.Popen) -> None:
+    with locked(folder, "wait"):
+        assert old.wait(20) == locks.TAKEN_OVER
 
 
 def test_a_living_holder_beats(tmp_path):
