@@ -7,11 +7,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from imggen.studies.chaos.start import Process, warm
 
 PATIENCE = 120.0
 """Seconds after which a training that does not move counts as lost."""
@@ -19,6 +20,9 @@ POLL = 0.02
 EVERY = 1.0
 """Seconds between two points of the timeline."""
 CHECKPOINTS = ("checkpoint.pt", "checkpoint-previous.pt", "checkpoint-previous-2.pt")
+
+
+Way = Callable[[Sequence[str], Path, Path], Process]
 
 
 class Stuck(Exception):
@@ -34,8 +38,13 @@ class Training:
     flags: tuple[str, ...]
     steps: int
 
+    @property
+    def script_path(self) -> str:
+        """Of its script in the repository."""
+        return f"experiments/{self.script}.py"
+
     def command(self, folder: Path) -> list[str]:
-        """What a person would type."""
+        """What a person would type after `python`."""
         shared = {"data.name": "digits", "train.steps": str(self.steps), "train.device": "cpu",
                   "train.checkpoint-seconds": "0", "train.log-steps": "10", "train.frames": "6",
                   "run-dir": str(folder)}  # fmt: skip
@@ -61,22 +70,14 @@ class Child:
     """When the study began, by the monotonic clock."""
     points: list[list[float]] = field(default_factory=list)
     """Seconds and step, now and then."""
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
 
-    def start(self) -> None:
+    def start(self, way: Way = warm) -> None:
         """Begins the training, or goes on with it."""
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-        with open(self.output, "ab") as output:
-            self.process = subprocess.Popen(
-                self.training.command(self.folder),
-                cwd=self.repository,
-                env=environment,
-                stdout=output,
-                stderr=output,
-            )
+        self.process = way(self.training.command(self.folder), self.repository, self.output)
 
     @property
-    def running(self) -> subprocess.Popen[bytes]:
+    def running(self) -> Process:
         """The process; it must have been started."""
         assert self.process is not None
         return self.process
@@ -124,12 +125,15 @@ class Child:
             time.sleep(POLL)
         return True
 
-    def wait_for_word(self, since: int, seconds: float) -> str:
-        """What it says within so many seconds; the empty string when it says nothing."""
+    def complains(self, seconds: float) -> bool:
+        """Whether it says within so many seconds that it can't write, and not that it can again."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end and not self.said(since).strip():
+        while time.monotonic() < end:
+            said = self.said(0).lower()
+            if said.rfind("can't write") > said.rfind("can be written again"):
+                return True
             time.sleep(POLL)
-        return self.said(since)
+        return False
 
     def end(self, number: int) -> int:
         """Sends a signal and waits for the exit code. Raises: Stuck."""

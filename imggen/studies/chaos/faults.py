@@ -15,9 +15,10 @@ from typing import NamedTuple
 from imggen.studies.chaos import disk
 from imggen.studies.chaos.child import CHECKPOINTS, Child
 from imggen.studies.chaos.disk import Disk
+from imggen.studies.chaos.start import cold
 
 DAY = 86_400.0
-HEARD_WITHIN = 4.0
+HEARD_WITHIN = 15.0
 """Seconds in which a training must notice that it can't write."""
 
 
@@ -39,12 +40,14 @@ def by_signal(name: str, *codes: int) -> Strike:
     def strike(child: Child, where: Disk, dice: Random) -> Struck:
         if dice.random() < 0.3:  # while it starts: imports, data, resume
             child.end(signal.SIGKILL)
-            child.start()
-            time.sleep(dice.uniform(0, 3))
+            child.start(cold)
+            time.sleep(dice.uniform(0, 4))
+            early = {-getattr(signal, name)}  # before a line of ours is run
         else:
             time.sleep(dice.uniform(0, 0.1))
+            early = set()
         code = child.end(getattr(signal, name))
-        return Struck(code, code in codes)
+        return Struck(code, code in early.union(codes))
 
     return strike
 
@@ -59,27 +62,25 @@ def stood_still(child: Child, where: Disk, dice: Random) -> Struck:
 
 def full(child: Child, where: Disk, dice: Random) -> Struck:
     """No block is left on the disk for a while; one time in three the process is killed then."""
-    since = child.told()
     where.fill(child.running.pid)
     try:
-        return _without_writing(child, since, dice)
+        return _without_writing(child, dice)
     finally:
         where.free(child.running.pid)
 
 
 def closed(child: Child, where: Disk, dice: Random) -> Struck:
     """The run directory takes no new file for a while; one time in three killed then."""
-    since = child.told()
     disk.close(child.folder)
     try:
-        return _without_writing(child, since, dice)
+        return _without_writing(child, dice)
     finally:
         disk.open_again(child.folder)
 
 
-def _without_writing(child: Child, since: int, dice: Random) -> Struck:
+def _without_writing(child: Child, dice: Random) -> Struck:
     """It must say that it can't write and go on, or end with the code that asks for a person."""
-    heard = "can't write" in child.wait_for_word(since, HEARD_WITHIN).lower()
+    heard = child.complains(HEARD_WITHIN)
     if dice.random() < 0.3:
         return Struck(child.end(signal.SIGKILL), heard)
     time.sleep(dice.uniform(0, 0.5))
@@ -129,11 +130,16 @@ def clock(child: Child, where: Disk, dice: Random) -> Struck:
 
 
 def second(child: Child, where: Disk, dice: Random) -> Struck:
-    """The same command once more, beside the first: refused, and the first goes on."""
+    """The same command once more, beside the first: refused, and the first goes on.
+
+    Meanwhile the first stands still, so that it can't be done before the second asks for the lock.
+    """
     since = child.told()
+    child.running.send_signal(signal.SIGSTOP)
     other = Child(child.training, child.folder, child.repository, child.output, child.began)
     other.start()
     code = other.wait()
+    child.running.send_signal(signal.SIGCONT)
     refused = f"in use by process {child.running.pid} on " in child.said(since)
     return Struck(None, code == 2 and refused)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -12,7 +13,7 @@ from typing import NamedTuple, TypedDict
 import torch
 from torch import Tensor
 
-from imggen.studies.chaos.child import CHECKPOINTS, Child, Stuck
+from imggen.studies.chaos.child import CHECKPOINTS, POLL, Child, Stuck
 from imggen.studies.chaos.disk import Disk
 from imggen.studies.chaos.faults import KINDS
 from imggen.system.errors import UserError
@@ -122,7 +123,7 @@ def went_on(child: Child, since: int) -> int:
     """The step at which the next process begins; -1 when none does."""
     for _ in range(TRIES):
         while child.running.poll() is None:
-            child.wait_for_word(child.told(), 0.05)
+            time.sleep(POLL)
             begun = [line for line in child.said(since).splitlines() if " of " in line
                      and line.startswith(("resuming at step", "starting of"))]  # fmt: skip
             if begun:

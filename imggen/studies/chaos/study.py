@@ -34,6 +34,7 @@ from imggen.studies.chaos.disk import Disk, small_disk
 from imggen.studies.chaos.faults import KINDS
 from imggen.studies.chaos.ordeal import Ends, Outcome, disturbed, ends, schedule, undisturbed
 from imggen.studies.chaos.picture import timeline
+from imggen.studies.chaos.start import warm_up
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
 from imggen.system.files import Json, json_bytes, read_json
@@ -118,8 +119,7 @@ class Survival:
         if options.from_published:
             self.redraw(options, config)
             return 0
-        if checkout() is None:
-            raise UserError(f"{self.slug} starts scripts of experiments/: clone the repository.")
+        repository()
         begun, folder = Begun(), run_folder(self, options)
         found = self.under_fire(options.method, folder)
         for told in found["trainings"]:
@@ -138,6 +138,7 @@ class Survival:
         for each in self.trainings:  # of an earlier study
             shutil.rmtree(alone_in(folder, each), ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
+        warm_up([repository() / each.script_path for each in self.trainings])
         alone = {each.name: self.alone(each, folder) for each in self.trainings}
         began = time.monotonic()
         with small_disk(folder / "disk") as disk:
@@ -191,6 +192,14 @@ class Survival:
         print(f"published again in {folder}")
 
 
+def repository() -> Path:
+    """The checkout. Raises: UserError where there is none."""
+    root = checkout()
+    if root is None:
+        raise UserError("This study starts scripts of experiments/: clone the repository.")
+    return root
+
+
 def alone_in(folder: Path, training: Training) -> Path:
     """Where a training runs to which nothing happens."""
     return folder / f"{training.name}-alone"
@@ -198,11 +207,9 @@ def alone_in(folder: Path, training: Training) -> Path:
 
 def child_of(training: Training, folder: Path, notes: Path, began: float) -> Child:
     """A training that has not begun yet; what it says is kept in `notes`."""
-    repository = checkout()
-    assert repository is not None
     output = notes / f"{folder.name}.txt"
     output.unlink(missing_ok=True)
-    return Child(training, folder.resolve(), repository, output.resolve(), began)
+    return Child(training, folder.resolve(), repository(), output.resolve(), began)
 
 
 def files_of(found: Chaos) -> dict[str, bytes]:
