@@ -50,8 +50,7 @@ class Training:
                   "run-dir": str(folder)}  # fmt: skip
         flags = [part for name, value in shared.items() for part in (f"--{name}", value)]
         return [
-            sys.executable,
-            f"experiments/{self.script}.py",
+            self.script_path,
             *flags,
             *self.flags,
             "--no-publish",
