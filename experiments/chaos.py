@@ -8,8 +8,8 @@ experiment = Survival(
     title="Faults on purpose",
     settings=Config(),
     trainings=(
-        Training("GAN", "dcgan_mnist", ("--method.width", "8", "--method.z-dim", "8"), 2000),
-        Training("VAE", "vae_mnist", ("--method.z-dim", "8", "--method.hidden", "64"), 4000),
+        Training("GAN", "dcgan_mnist", ("--method.width", "8", "--method.z-dim", "8"), 1000),
+        Training("VAE", "vae_mnist", ("--method.z-dim", "8", "--method.hidden", "64"), 2000),
     ),
 )
 

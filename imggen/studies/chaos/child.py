@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -21,6 +22,8 @@ EVERY = 1.0
 """Seconds between two points of the timeline."""
 CHECKPOINTS = ("checkpoint.pt", "checkpoint-previous.pt", "checkpoint-previous-2.pt")
 
+
+HOST = re.compile(r"(?<=\d) on [\w.-]+,(?= which began)")
 
 Way = Callable[[Sequence[str], Path, Path], Process]
 
@@ -94,9 +97,9 @@ class Child:
         return 0
 
     def said(self, since: int) -> str:
-        """What the process said after so many bytes of output, its folder called RUN."""
+        """What the process said after so many bytes of output, without names of this machine."""
         data = self.output.read_bytes()[since:].decode(errors="replace")
-        return data.replace(str(self.folder), "RUN")
+        return HOST.sub(" on HOST,", data.replace(str(self.folder), "RUN"))
 
     def told(self) -> int:
         """Bytes of output so far."""

@@ -140,7 +140,7 @@ def second(child: Child, where: Disk, dice: Random) -> Struck:
     other.start()
     code = other.wait()
     child.running.send_signal(signal.SIGCONT)
-    refused = f"in use by process {child.running.pid} on " in child.said(since)
+    refused = f"in use by process {child.running.pid} on HOST, which began at " in child.said(since)
     return Struck(None, code == 2 and refused)
 
 

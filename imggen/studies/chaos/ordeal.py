@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import NamedTuple, TypedDict
@@ -48,9 +48,9 @@ class Outcome(TypedDict):
     said: str
 
 
-def schedule(steps: int, each: int, dice: Random) -> list[Fault]:
-    """Every kind of fault `each` times, in random order, at random steps."""
-    kinds = [kind for kind in KINDS for _ in range(each)]
+def schedule(steps: int, of: Sequence[str], each: int, dice: Random) -> list[Fault]:
+    """Every kind `of` fault `each` times, in random order, at random steps."""
+    kinds = [kind for kind in of for _ in range(each)]
     dice.shuffle(kinds)
     at = sorted(dice.sample(range(int(FIRST * steps), int(LAST * steps)), len(kinds)))
     return [Fault(kind, step) for kind, step in zip(kinds, at, strict=True)]

@@ -78,6 +78,17 @@ class Config:
     """How often every kind of fault strikes each training."""
     seed: int = 0
     """Of the schedule: which kind, when, and how."""
+    kinds: tuple[str, ...] = tuple(KINDS)
+    """What strikes: names of faults, in the order of the table."""
+
+    def check(self) -> None:
+        """Raises: UserError for faults that nobody knows, or none."""
+        unknown = sorted(set(self.kinds) - KINDS.keys())
+        if unknown or not self.kinds or self.each < 1:
+            raise UserError(
+                f"--method.kinds {' '.join(unknown) or 'names nothing'}, {self.each} of each: "
+                f"give at least one of one of {'; '.join(KINDS)}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +131,7 @@ class Survival:
             self.redraw(options, config)
             return 0
         repository()
+        options.method.check()
         begun, folder = Begun(), run_folder(self, options)
         found = self.under_fire(options.method, folder)
         for told in found["trainings"]:
@@ -144,7 +156,7 @@ class Survival:
         with small_disk(folder / "disk") as disk:
             told = [self.ordeal(each, alone[each.name], settings, disk, began)
                     for each in self.trainings]  # fmt: skip
-        return {"kinds": list(KINDS), "own_disk": disk.mounted, "trainings": told}
+        return {"kinds": list(settings.kinds), "own_disk": disk.mounted, "trainings": told}
 
     def alone(self, training: Training, folder: Path) -> tuple[Ends, float]:
         """What it ends with when nothing happens, and its seconds."""
@@ -163,7 +175,7 @@ class Survival:
     ) -> Ordeal:
         """One training under its schedule of faults."""
         dice = Random(f"{settings.seed} {training.name}")
-        faults = schedule(training.steps, settings.each, dice)
+        faults = schedule(training.steps, settings.kinds, settings.each, dice)
         notes, struck = disk.path.parent, disk.path / f"{training.name}-struck"
         shutil.rmtree(struck, ignore_errors=True)
         with ended(child_of(training, struck, notes, began)) as child:
