@@ -8,7 +8,6 @@ from macro import MacroError
 
 from imggen import sweep
 from imggen.studies import comparison, ladder, process, trade
-from imggen.studies.chaos import study as chaos
 from imggen.system.files import Json
 
 DOWNLOADS = {
@@ -19,7 +18,6 @@ DOWNLOADS = {
     "curve": trade.FILE,
     "ladder": ladder.FILE,
     "passes": process.FILE,
-    "faults": chaos.FILE,
     "weights": "weights.safetensors",
 }
 """What a reader may want of the files that were published."""
