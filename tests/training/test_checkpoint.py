@@ -264,3 +264,16 @@ def test_buffers_are_copied_at_once():
     norm(torch.ones(4, 2))
     assert kept["running_mean"].tolist() == [0, 0] and kept["num_batches_tracked"] == 0
     assert kept["weight"].data_ptr() == norm.weight.data_ptr()
+
+
+@pytest.mark.slow
+def test_training_hardly_pauses(tmp_path, monkeypatch):
+    """The benchmark with 2 million parameters. Writing while training waits would take over 1."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
+    import benchmark_checkpoint
+
+    trained = benchmark_checkpoint.make_trainer(900, tmp_path)
+    found = [benchmark_checkpoint.pauses(trained, 1) for _ in range(4)]
+    shares = [each["pause"] / each["plain_save"] for each in found]
+    assert min(shares) < 0.5, shares
+    assert len(steps(tmp_path)) == len(NAMES), "they were written"
