@@ -33,6 +33,7 @@ def status(json: bool = False, docs_dir: Path | None = None) -> int:
         json: Print JSON for machines.
         docs_dir: The docs folder; default docs/ of this checkout.
     """
+    begun("reading what is published and the scripts that made it")
     from imggen.publishing.status import status as published_status
 
     rows = published_status(docs=docs_dir)
@@ -94,6 +95,7 @@ def evaluate(
         skip_unreadable: Leave out files of folders that can't be read, and count them.
         sampler: Other settings of FAKE's sampler than those of record: truncation=0.7.
     """
+    begun("loading libraries")
     from imggen.data.prepare import Wanted
     from imggen.evaluation import evaluate as scoring
     from imggen.evaluation import report, resolve, scorecard
@@ -183,6 +185,7 @@ def sample(
         root: Folder that holds the datasets, for methods that make images from others.
         docs_dir: The docs folder that holds published runs; default docs/ of this checkout.
     """
+    begun("loading libraries")
     from imggen.drawing import grids
     from imggen.runs import restore
 
@@ -224,6 +227,7 @@ def compare(
         docs_dir: The docs folder that holds published runs; default docs/ of this checkout.
         seed: Seed of the samples and of which images are compared.
     """
+    begun("loading libraries")
     from imggen.evaluation import paired, paired_report
 
     if n < 0:
@@ -235,6 +239,12 @@ def compare(
     else:
         paired_report.table(result)
     return 0
+
+
+def begun(what: str) -> None:
+    """Tells whoever sits at a terminal that the command was understood: torch takes seconds."""
+    if sys.stderr.isatty():
+        print(f"{what} ...", file=sys.stderr, flush=True)
 
 
 def _json(value: object) -> str:

@@ -54,12 +54,13 @@ def build(method: str, spec: Spec) -> Method:
 
 def our_loop(method: str, images: Images, folder: Path, precision: Any) -> Iterator[None]:
     """One step of our loop, with EMA, statistics and checkpoints."""
-    from imggen.training import checkpoint
     from imggen.training.progress import Progress
+    from imggen.training.writer import Writer
 
     config = TrainConfig(steps=10**6, batch_size=BATCH, precision=precision, device="cpu")
     trainer = make_trainer(method, images, folder, config)
-    writer = checkpoint.Writer(trainer.run.path)
+    writer = Writer(trainer.run.path)
+    trainer.settle = writer.settle
     progress = Progress(config, 0, True, trainer.run)
     saved = time.monotonic()
     while True:

@@ -20,7 +20,6 @@ from imggen.runs.folder import RunDir
 from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents, walk
 from imggen.runs.settings import Manifest
 from imggen.system.errors import UserError
-from imggen.system.files import write_bytes
 
 SAMPLES, COLUMNS = 128, 16
 WALK_POINTS, WALK_STEPS, WALK_ROWS, WALK_COLUMNS = 4, 11, 3, 8
@@ -93,7 +92,7 @@ def draw_frame(run: RunDir, trained: Callable[[Method], Trained]) -> Callable[[M
         n, y, columns = frame_cells(shown)
         pixels = draw(shown, fixed_latents(method, n, "frames"), y)
         grid = grids.sheet(pixels, columns)
-        write_bytes(run.frames / f"step-{step:08d}.png", grids.png(grid))
+        run.add_frame(step, grids.png(grid))
 
     return keep
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imggen.system import locks
 from imggen.system.errors import UserError
-from imggen.system.files import Json, probe, read_json, write_bytes, write_json
+from imggen.system.files import Json, append_bytes, probe, read_json, write_bytes, write_json
 
 
 class RunDir:
@@ -21,6 +21,8 @@ class RunDir:
         self.weights = path / "weights.safetensors"
         self.frames = path / "frames"
         self.log_file = path / "log.txt"
+        self.waiting: list[tuple[Path, bytes]] = []
+        """Rows and frames that a full disk did not take."""
 
     def create(self) -> None:
         """Makes the folders.
@@ -40,13 +42,28 @@ class RunDir:
         """Prints a line and appends it to log.txt."""
         with contextlib.suppress(OSError):  # the terminal was closed: the run is worth more
             print(line, flush=True)
-        with open(self.log_file, "a", encoding="utf-8") as file:
+        with contextlib.suppress(OSError), open(self.log_file, "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def append_stats(self, row: dict[str, float]) -> None:
-        """Appends one JSON line to stats.jsonl."""
-        with open(self.stats, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        """Appends one JSON line to stats.jsonl, now or when the disk takes it."""
+        self._keep(self.stats, (json.dumps(row) + "\n").encode())
+
+    def add_frame(self, step: int, png: bytes) -> None:
+        """Keeps a picture of the training, now or when the disk takes it."""
+        self._keep(self.frames / f"step-{step:08d}.png", png)
+
+    def _keep(self, path: Path, data: bytes) -> None:
+        self.waiting.append((path, data))
+        with contextlib.suppress(OSError):  # training goes on; a checkpoint calls `flush` first
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what waits, in its order. Raises: OSError when the disk does not take it."""
+        while self.waiting:
+            path, data = self.waiting[0]
+            (append_bytes if path == self.stats else write_bytes)(path, data)
+            del self.waiting[0]
 
     def read_stats(self) -> list[dict[str, float]]:
         """The rows of stats.jsonl; a last line cut by a crash is left out."""

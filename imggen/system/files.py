@@ -23,7 +23,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises: OSError, with the temporary file removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
+    temporary = beside(path)
     try:
         with open(temporary, "wb") as file:
             file.write(data)
@@ -39,16 +39,28 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _beside(path: Path) -> Path:
+def beside(path: Path) -> Path:
     """This process's own temporary name next to a file."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def append_bytes(path: Path, data: bytes) -> None:
+    """Appends all of `data` or nothing. Raises: OSError, with the file as it was."""
+    with open(path, "ab", buffering=0) as file:
+        size, rest = os.fstat(file.fileno()).st_size, memoryview(data)
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+        except OSError as error:
+            file.truncate(size)
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def probe(path: Path) -> None:
     """Makes the file's folder and tries to write there. Raises: OSError when that is impossible."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _beside(path).touch()
-    _beside(path).unlink()
+    beside(path).touch()
+    beside(path).unlink()
 
 
 def user_cache() -> Path:

@@ -21,7 +21,7 @@ from imggen.runs.conditions import conditions_of, offered, refuse_other_classes
 from imggen.runs.folder import RunDir
 from imggen.system import distributed
 from imggen.system.device import choose_device, device_name, keep_freed_memory
-from imggen.system.errors import Interrupted, UserError
+from imggen.system.errors import UserError
 from imggen.system.files import Json
 from imggen.system.seeds import derive_seed
 from imggen.system.signals import StopSignals
@@ -31,6 +31,7 @@ from imggen.training.config import TrainConfig, frame_steps
 from imggen.training.ema import update_ema
 from imggen.training.order import ImageOrder
 from imggen.training.progress import Progress
+from imggen.training.writer import Writer
 
 VERSION = 1
 """Of the loop's own arithmetic: order of images, noise, average, precision, clipping.
@@ -90,6 +91,7 @@ class Trainer:
             id(optimizer): [p for group in optimizer.param_groups for p in group["params"]]
             for optimizer in self.method.optimizers.values()
         }
+        self.settle: Callable[[], None] = lambda: None  # waits until a checkpoint is copied
 
     # -- one step ---------------------------------------------------------------------------
 
@@ -118,6 +120,7 @@ class Trainer:
             if self.config.clip_norm is not None:
                 nn.utils.clip_grads_with_norm_(parameters, self.config.clip_norm, norm)
             self.finite &= loss.detach().isfinite() & norm.isfinite()
+            self.settle()
             optimizer.step()
         # Autocast keeps bf16 copies of the weights: the next forward pass needs the new ones.
         torch.clear_autocast_cache()
@@ -129,6 +132,7 @@ class Trainer:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
             stats = self.method.training_step(self.batch(self.step), self.step, self.minimize)
         self.step += 1
+        self.settle()
         update_ema(self.ema, self.method, self.ema_decay())
         for name, value in stats.items():
             value = value.detach().float()
@@ -149,11 +153,11 @@ class Trainer:
             "step": self.step,
             "identity": self.identity,
             "facts": self.facts,
-            "method": self.method.state_dict(),
+            "method": checkpoint.held(self.method),
             "ema": self.ema.state_dict(),
             "optimizers": {name: o.state_dict() for name, o in self.method.optimizers.items()},
-            "window": self.window,
-            "window_steps": self.window_steps,
+            "window": dict(self.window),
+            "window_steps": dict(self.window_steps),
             "wall_seconds": self.wall_seconds,
         }
 
@@ -162,7 +166,7 @@ class Trainer:
 
         Raises: UserError when it belongs to other settings, and says which, or is further on.
         """
-        state = checkpoint.read_latest(self.run.path)
+        state = checkpoint.read_latest(self.run.path, self.say, mend=self.world.is_main)
         if state is not None:
             checkpoint.refuse_other(state["identity"], self.identity, self.run.path)
             try:
@@ -196,8 +200,8 @@ class Trainer:
         """Where nothing is left to train, what was told of the training stays as it was."""
         if self.step == self.config.steps:
             self.facts = before
-        elif before.get("device") != self.facts["device"] and self.world.is_main:
-            self.run.log(
+        elif before.get("device") != self.facts["device"]:
+            self.say(
                 f"so far trained on {before.get('device')}, from here on {self.facts['device']}: "
                 "it will not end with the bits that either would have ended with alone"
             )
@@ -214,7 +218,8 @@ class Trainer:
         """
         self.resume()
         self.announce()
-        begun, writer = self.step, checkpoint.Writer(self.run.path)
+        begun, writer = self.step, Writer(self.run.path, self.run.log)
+        self.settle = writer.settle
         frames = frame_steps(self.config)
         progress = Progress(self.config, self.step, self.world.is_main, self.run)
         try:
@@ -229,7 +234,7 @@ class Trainer:
     def _loop(
         self,
         draw: Callable[[Method, int], None],
-        writer: checkpoint.Writer,
+        writer: Writer,
         frames: set[int],
         progress: Progress,
         signals: StopSignals,
@@ -246,7 +251,8 @@ class Trainer:
             if self.step % self.config.log_steps == 0 or last:
                 self.wall_seconds = wall_before + time.monotonic() - started
                 self.log(progress)
-            if self.step % SYNC_STEPS and not last:
+            alone = self.world.size == 1 and signals.name  # nobody to agree with: at once
+            if self.step % SYNC_STEPS and not last and not alone:
                 continue
             # Batch-norm statistics drift apart between ranks. At fixed steps, not with checkpoints,
             # whose time is the clock's: they must change no bit.
@@ -260,14 +266,10 @@ class Trainer:
             if stop or due or last:
                 self.wall_seconds = wall_before + time.monotonic() - started
                 if self.world.is_main:
-                    writer.save(self.state())
+                    writer.save(self.state(), must=stop or last, before=self.run.flush)
                 saved = time.monotonic()
             if stop:
-                writer.wait()
-                raise Interrupted(
-                    f"Stopped by {signals.name or 'another process'} at step {self.step} with a "
-                    "checkpoint: the same command goes on from there."
-                )
+                raise writer.stopped(signals.name or "another process", self.step)
 
     def not_finite(self) -> UserError:
         """What to tell when a loss became NaN or infinite."""
@@ -290,10 +292,14 @@ class Trainer:
 
     def announce(self) -> None:
         """One line that says what is trained on what."""
+        begin = f"resuming at step {self.step}" if self.step else "starting"
+        self.say(
+            f"{begin} of {self.config.steps}, {len(self.pixels)} images "
+            f"{tuple(self.method.spec.shape)}, {self.world.size} x {device_name(self.device)}, "
+            f"{self.config.precision}"
+        )
+
+    def say(self, line: str) -> None:
+        """A line of the run's log, of which one of several processes is enough."""
         if self.world.is_main:
-            begin = f"resuming at step {self.step}" if self.step else "starting"
-            self.run.log(
-                f"{begin} of {self.config.steps}, {len(self.pixels)} images "
-                f"{tuple(self.method.spec.shape)}, {self.world.size} x {device_name(self.device)}, "
-                f"{self.config.precision}"
-            )
+            self.run.log(line)

@@ -14,6 +14,8 @@ In Markdown:
     {{ rung metric-audit blur 3 kid }}   one metric on one rung of the audit
     {{ climbed few-steps-mnist reflow 1 precision }}  one metric of a sampler, one of its steps
     {{ versus gan-or-vae }}              two generators, and which is better for certain
+    {{ faults chaos }}                   what trainings under fire survived, a table
+    {{ struck chaos }}                   how many faults struck; with `survived` how many they did
     {{ drawing game }}                   a drawing of ours that explains an idea, made by code
     {{ slides presentation fr }}         the slides of the defence, a picture each
     {{ glossary }}                       the French glossary, from glossary.toml

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import audit_tables
 import cards
+import chaos_tables
 import metric_tables
 import sweep_tables
 from macro import MacroError, metric_text, refuse_unknown, setting_text
@@ -17,6 +18,7 @@ from metric_tables import value_text
 from imggen import sweep
 from imggen.evaluation import side_by_side
 from imggen.studies import comparison, ladder, readable, trade
+from imggen.studies.chaos import study as chaos
 from imggen.system.files import Json
 
 if TYPE_CHECKING:
@@ -93,6 +95,21 @@ class PublishedFiles:
         if found is None or float(rung) not in found["rungs"] or metric not in found["metrics"]:
             raise MacroError(f"the audit has no {metric} on rung {rung} of {ladder}")
         return value_text(metric, found["metrics"][metric][found["rungs"].index(float(rung))])
+
+    def faults(self, slug: str) -> str:
+        """What trainings under fire survived, a row for each kind of fault."""
+        return chaos_tables.table(self.under_fire(slug))
+
+    def struck(self, slug: str, of: str = "faults") -> str:
+        """How many faults struck, or how many were `survived`."""
+        found = chaos_tables.struck(self.under_fire(slug))
+        if of not in ("faults", "survived"):
+            raise MacroError(f"count faults or survived, not {of}")
+        return str(len(found) if of == "faults" else sum(fault["survived"] for fault in found))
+
+    def under_fire(self, slug: str) -> chaos.Chaos:
+        """chaos.json of a published study."""
+        return cast(chaos.Chaos, self.load(slug, chaos.FILE))
 
     def versus(self, slug: str) -> str:
         """Two generators, metric by metric, and which is better for certain."""

@@ -65,6 +65,8 @@ class Site(PublishedFiles):
             "audit": self.audit,
             "rung": self.rung,
             "versus": self.versus,
+            "faults": self.faults,
+            "struck": self.struck,
             "trainings": self.trainings,
             "spread": self.spread,
             "trained": self.trained,

@@ -200,51 +200,6 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_pa
     assert all(v.isfinite().all() for v in kept["method"].values() if v.is_floating_point())
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "text", "empty"])
-def test_a_damaged_checkpoint_is_refused_and_the_previous_one_used(tmp_path, damage):
-    whole = trainer(tmp_path / "whole")
-    whole.train(keep_no_frame)
-    folder = tmp_path / "run"
-    for steps in (10, 20):
-        trainer(folder, steps=steps).train(keep_no_frame)
-    path = folder / checkpoint.NAME
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(
-        {
-            "truncated": bytes(content[: len(content) // 3]),
-            "flipped": bytes(content),
-            "text": b"hello",
-            "empty": b"",
-        }[damage]
-    )
-    with pytest.raises(UserError, match=r"truncated or corrupt|not a checkpoint"):
-        checkpoint.read(path)
-    resumed = trainer(folder)
-    with pytest.warns(UserWarning, match="Resuming"):
-        resumed.train(keep_no_frame)
-    assert_same_bits(final_weights(whole), final_weights(resumed))
-    for name in (checkpoint.NAME, checkpoint.PREVIOUS):
-        (folder / name).write_bytes(b"nothing")
-    with pytest.raises(UserError, match="delete its checkpoint files"):
-        trainer(folder).train(keep_no_frame)
-
-
-def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
-    trainer(tmp_path, steps=10).train(keep_no_frame)
-    before = sha256_file(tmp_path / checkpoint.NAME)
-
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("imggen.system.files.os.fsync", full)
-    with pytest.raises(OSError, match="No space left") as error:
-        checkpoint.write(tmp_path, {"step": 11, "identity": {}})
-    assert "checkpoint" in str(error.value.filename)
-    assert sha256_file(tmp_path / checkpoint.NAME) == before
-    assert not list(tmp_path.glob("*.tmp")) and not list(tmp_path.glob(".*.tmp"))
-
-
 def test_a_real_full_disk_is_one_sentence_and_keeps_the_old_file(tmp_path):
     """A limit on file sizes stands for the full disk: the write fails half-way."""
     target = tmp_path / "file"
@@ -287,7 +242,7 @@ def start(script: str, folder: Path) -> subprocess.Popen:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("script", "kills"), [("dcgan_mnist", 10), ("vae_mnist", 4)])
+@pytest.mark.parametrize(("script", "kills"), [("dcgan_mnist", 3)])
 def test_a_run_killed_many_times_ends_with_the_same_bits(script, kills, tmp_path):
     """SIGKILL at random moments, SIGTERM once: the same weights as an undisturbed run."""
     whole = start(script, tmp_path / "whole")

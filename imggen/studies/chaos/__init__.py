@@ -1,0 +1,1 @@
+"""What a training survives, tried on real ones: faults, the disk they strike, the children."""
