@@ -42,7 +42,8 @@ def _look(name: str, root: Path) -> Found:
         here = find_spec("sklearn") is not None
         return Found("whole", "in scikit-learn") if here else Found("absent", "scikit-learn")
     place, check = _checks(name, root)
-    if not place.exists():
+    # A download that failed leaves empty folders behind.
+    if not place.is_file() and not any(path.is_file() for path in place.rglob("*")):
         return Found("absent", str(place))
     try:
         return Found("whole", f"{check(place)} files")

@@ -39,6 +39,7 @@ def mnist(root, images: int = 3) -> None:
 
 def test_a_healthy_machine(run, tmp_path):
     mnist(tmp_path / "data")
+    (tmp_path / "data" / "KMNIST" / "raw").mkdir(parents=True)
     told = ask(run, "--root", tmp_path / "data", "--run-dir", tmp_path / "runs" / "new")
     assert told["ok"]
     assert told["data"]["mnist"] == {"state": "whole", "about": "4 files"}
