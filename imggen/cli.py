@@ -1,4 +1,4 @@
-"""The `imggen` command: status, evaluate, sample, compare.
+"""The `imggen` command: status, evaluate, sample, compare, doctor.
 
 Libraries that take seconds to import are imported where they are needed: help is quick.
 """
@@ -15,6 +15,7 @@ from tyro.conf import Positional
 
 from imggen import __version__
 from imggen.evaluation import protocol
+from imggen.launch.doctor import doctor
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
 from imggen.system.files import Json, refuse_unwritable, write_bytes
@@ -262,6 +263,7 @@ def main() -> None:
         "evaluate": evaluate,
         "sample": sample,
         "compare": compare,
+        "doctor": doctor,
     }
     run_command(
         lambda: tyro.extras.subcommand_cli_from_dict(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import tyro
 
 from imggen.data.datasets import DataConfig
 from imggen.data.images import Images
+from imggen.data.shared import load_once
 from imggen.evaluation.evaluate import LEAST
 from imggen.evaluation.method import score
 from imggen.methods import Method, Spec
@@ -36,7 +36,7 @@ from imggen.runs.sampling import Trained
 from imggen.runs.settings import Manifest, as_json, inputs
 from imggen.runs.weights import publishable
 from imggen.system import distributed
-from imggen.system.command import run_command
+from imggen.system.command import read_once, run_command
 from imggen.system.errors import UserError
 from imggen.system.files import Json, sha256_file, sha256_json, write_bytes
 from imggen.system.world import read_environment
@@ -106,7 +106,7 @@ class Experiment:
 
     def main(self, args: list[str] | None = None) -> None:
         """Reads the command line, does it, and exits: 0 done, 2 bad input, 75 interrupted."""
-        run_command(lambda: self.run(self.parse(args)))
+        run_command(lambda: self.run(read_once(lambda: self.parse(args))))
 
     def parse(self, args: list[str] | None = None) -> Asked:
         """Options from the command line, the settings of record as defaults."""
@@ -123,27 +123,27 @@ class Experiment:
             return
         run = RunDir(run_folder(self, options))
         options.train.check()
-        images = options.data.load()
-        test = self.held_out(options, images) if options.publish else None
+        options.train.refuse_undivided(read_environment().size)
+        world = distributed.connect(options.train.device)
+        images = load_once(options.data.load, world)
+        test = self.held_out(options, images) if options.publish and world.is_main else None
+        if not world.is_main:
+            self.carry_out(options, images, None, run)
+            return
         run.create()
-        is_main = read_environment().is_main
-        with run.locked() if is_main else contextlib.nullcontext():
+        with run.locked():
             self.carry_out(options, images, test, run)
 
     def carry_out(self, options: Asked, images: Images, test: Images | None, run: RunDir) -> None:
         """Trains, and publishes where there is a test split to score against."""
-        try:
-            trainer = self.trainer(options, images, run)
-            if test is not None:
-                refuse_other_test(trainer.method.spec, images, test)
-            manifest, trained = self.fit(options, images, run, trainer)
-            last = trainer.method.cpu()
-        except BaseException:
-            distributed.disconnect(wait=False)
-            raise
+        trainer = self.trainer(options, images, run)
+        if test is not None:
+            refuse_other_test(trainer.method.spec, images, test)
+        manifest, trained = self.fit(options, images, run, trainer)
+        last = trainer.method.cpu()
         # The other ranks are done: they need not wait for the figures.
-        distributed.disconnect(wait=True)
-        if read_environment().is_main and test is not None:
+        distributed.disconnect()
+        if test is not None:
             shown = Shown(trained, test, run, options.train.batch_size, last)
             self.publish(options, images, shown, manifest)
 

@@ -86,9 +86,10 @@ CELLS = [
 ]
 
 
-def main() -> None:
+def as_notebook(cells: list[tuple[str, str]]) -> nbformat.NotebookNode:
+    """A notebook of ("md" or "code", text), which has not been run."""
     make = {"md": new_markdown_cell, "code": new_code_cell}
-    notebook = new_notebook(cells=[make[kind](source) for kind, source in CELLS])
+    notebook = new_notebook(cells=[make[kind](source) for kind, source in cells])
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"  # nbformat draws random ids: the file would always differ
     notebook.metadata["kernelspec"] = {
@@ -96,14 +97,24 @@ def main() -> None:
         "display_name": "Python 3",
         "language": "python",
     }
+    return notebook
+
+
+def save(notebook: nbformat.NotebookNode, target: Path) -> None:
+    """Writes a notebook without what its kernel noted about the time."""
+    for cell in notebook.cells:
+        cell["metadata"] = {}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, target)
+    print(f"wrote {target}")
+
+
+def main() -> None:
+    notebook = as_notebook(CELLS)
     NotebookClient(
         notebook, timeout=300, resources={"metadata": {"path": TARGET.parents[2]}}
     ).execute()
-    for cell in notebook.cells:
-        cell["metadata"] = {}
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, TARGET)
-    print(f"wrote {TARGET}")
+    save(notebook, TARGET)
 
 
 if __name__ == "__main__":

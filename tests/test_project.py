@@ -28,13 +28,15 @@ ROOMS: dict[str, set[str]] = {
     "features": {"data", "metrics", "system"},
     "publishing": {"data", "drawing", "features", "methods", "runs", "system"},
     "training": {"data", "methods", "runs", "system"},
+    "launch": {"data", "runs", "system"},
     "evaluation": {"data", "drawing", "features", "methods", "metrics", "runs", "system"},
     "studies": {"data", "drawing", "evaluation", "features", "methods", "metrics", "publishing",
                 "runs", "system"},
     "experiment": {"data", "evaluation", "methods", "publishing", "runs", "system", "training"},
     "sweep": {"data", "drawing", "evaluation", "experiment", "publishing", "runs", "system",
               "training"},
-    "cli": {"data", "drawing", "evaluation", "features", "publishing", "runs", "system"},
+    "cli": {"data", "drawing", "evaluation", "features", "launch", "publishing", "runs",
+            "system"},
     "__main__": {"cli"},
 }  # fmt: skip
 """Room -> the rooms that it may import, lowest first: arrows only point up this table."""

@@ -10,17 +10,19 @@ import os
 import signal
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
-from imggen.system import signals
+from imggen.system import peers, signals
 from imggen.system.early import INTERRUPTED, TRY_AGAIN
 from imggen.system.errors import Interrupted, UserError
 from imggen.system.world import read_environment
 
 BAD_INPUT = 2
+T = TypeVar("T")
 PIPE_CLOSED = 141
 """What a shell reports of a program that SIGPIPE ended."""
 
@@ -38,22 +40,34 @@ def run_command(command: Callable[[], int | None]) -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no é shows a ?
             stream.reconfigure(errors="replace")
     try:
+        code, why = _outcome(command)
+    except (Exception, SystemExit) as error:
+        if read_environment().size == 1:
+            raise
+        code, why = 1, traceback.format_exc()
+        if isinstance(error, SystemExit):  # what the command line's reader said is said
+            code, why = error.code if isinstance(error.code, int) else 1, ""
+    end(code, why)
+
+
+def _outcome(command: Callable[[], int | None]) -> tuple[int, str]:
+    """The exit code of `command`, and the sentence that says why."""
+    try:
         with signals.stopping(), signals.handled(("SIGINT",), signal.default_int_handler):
-            code = command() or 0
+            return command() or 0, ""
     except UserError as error:
-        code = _say(str(error))
+        return BAD_INPUT, _one_line(str(error))
     except Interrupted as error:
-        _tell(str(error))
-        code = TRY_AGAIN
+        return TRY_AGAIN, _one_line(str(error))
     except KeyboardInterrupt:
-        code = INTERRUPTED
+        return INTERRUPTED, ""
     except BrokenPipeError:  # whoever read our output, `head` perhaps, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = PIPE_CLOSED
+        return PIPE_CLOSED, ""
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        code = _say(
+        return BAD_INPUT, _one_line(
             f"Can't write {error.filename or 'a file'} ({error.strerror}): make room or choose "
             "another folder; the files written before are whole."
         )
@@ -61,8 +75,36 @@ def run_command(command: Callable[[], int | None]) -> NoReturn:
         if not _out_of_memory(error):
             raise
         first = str(error).strip().split("\n")[0] or "no details"
-        code = _say(f"The memory is not enough: try fewer or smaller images at a time ({first}).")
-    leave(code)
+        return BAD_INPUT, (
+            f"The memory is not enough: try fewer or smaller images at a time ({first})."
+        )
+
+
+def read_once(parse: Callable[[], T]) -> T:
+    """Reads a command line; of several processes one shows its help or says what is wrong."""
+    if read_environment().is_main:
+        return parse()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return parse()
+
+
+def end(code: int, why: str = "") -> NoReturn:
+    """Ends this process with `code`, and says why; of several processes one says it.
+
+    Of several processes each ends at once: gloo's threads sometimes abort the interpreter while it
+    shuts down (seen with torch 2.15), and a finished job would look like a crashed one.
+    """
+    speaks, code = peers.settle(code) if code else (True, code)
+    if speaks and why:
+        _tell(f"error: {why}" if code == BAD_INPUT else why)
+        if code == BAD_INPUT:
+            _report(why)
+    if read_environment().size == 1:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    peers.leave(code, speaks)
 
 
 def _out_of_memory(error: Exception) -> bool:
@@ -70,25 +112,6 @@ def _out_of_memory(error: Exception) -> bool:
     torch = sys.modules.get("torch")
     kinds = (MemoryError, *([torch.OutOfMemoryError] if torch else []))
     return isinstance(error, kinds) or "DefaultCPUAllocator" in str(error)
-
-
-def leave(code: int) -> NoReturn:
-    """Ends this process with `code`.
-
-    Of several processes each ends at once: gloo's threads sometimes abort the interpreter while it
-    shuts down (seen with torch 2.15), and a finished job would look like a crashed one.
-    """
-    if read_environment().size > 1:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
-
-
-def _say(sentence: str) -> int:
-    _tell(f"error: {sentence}")
-    _report(sentence)
-    return BAD_INPUT
 
 
 def _report(sentence: str) -> None:
@@ -99,11 +122,15 @@ def _report(sentence: str) -> None:
             Path(file).write_text(json.dumps({"message": about}), encoding="utf-8")
 
 
+def _one_line(text: str) -> str:
+    return text.replace("\n", "\\n")  # of a file's name: a sentence is one line
+
+
 def _tell(line: str) -> None:
-    line = line.replace("\n", "\\n")  # of a file's name: a sentence is one line
     with contextlib.suppress(OSError):  # the terminal may be closed
         print(line, file=sys.stderr, flush=True)
 
 
 def _show_warning(message: Warning | str, category: type, *_: object) -> None:
-    _tell(f"warning: {message}")
+    if read_environment().is_main:
+        _tell(_one_line(f"warning: {message}"))

@@ -29,8 +29,9 @@ def choose_device(name: str, world: World | None = None) -> torch.device:
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if world is not None and world.size > 1:
-            device = torch.device("cuda", world.local_rank)
-            if 0 < count <= world.local_rank:
+            # Clusters may show each process the one GPU that it was given.
+            device = torch.device("cuda", 0 if count == 1 else world.local_rank)
+            if 1 < count <= world.local_rank:
                 raise UserError(
                     f"Process {world.local_rank} of this machine has no GPU: torch sees {count}. "
                     "Start as many processes as there are GPUs."

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from imggen.system.signals import STOP
+from imggen.system.world import read_environment
 
 PACKAGE = Path(__file__).resolve().parents[1]
 EXPERIMENTS = PACKAGE.parent / "experiments"
@@ -30,6 +31,8 @@ def watch() -> None:
     ours |= program.name in ("imggen", "imggen.exe") and program.parent == Path(sys.prefix) / "bin"
     if not ours or threading.current_thread() is not threading.main_thread():
         return
+    if read_environment().size > 1:  # one message is enough: none of torch's own beside it
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     for name in (*STOP, "SIGINT"):
         number = getattr(signal, name, None)
         defaults = (signal.SIG_DFL, signal.default_int_handler)

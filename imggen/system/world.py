@@ -1,9 +1,23 @@
-"""Which of several processes this one is."""
+"""Which of several processes this one is, and where they meet."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import socket
+import struct
+import subprocess
 from dataclasses import dataclass
+
+from imggen.system.errors import UserError
+
+LOOPBACK = "127.0.0.1"
+TORCHRUN = "TORCHELASTIC_RUN_ID"
+"""Set by torchrun, which starts and ends its processes itself."""
+PORTS = range(20_000, 30_000)
+"""Where the processes of a SLURM step meet: below the ports that systems give out by themselves."""
+SIOCGIFADDR = 0x8915
 
 
 @dataclass(frozen=True)
@@ -26,8 +40,86 @@ def read_environment() -> World:
     if "RANK" in environ and "WORLD_SIZE" in environ:
         keys = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     elif "SLURM_PROCID" in environ and "SLURM_STEP_ID" in environ:
-        keys = ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
+        tasks = "SLURM_STEP_NUM_TASKS" if "SLURM_STEP_NUM_TASKS" in environ else "SLURM_NTASKS"
+        keys = ("SLURM_PROCID", tasks, "SLURM_LOCALID")
     else:
         return World()
     rank, size, local_rank = (int(environ.get(key, default)) for key, default in zip(keys, "010"))
     return World(rank, size, local_rank)
+
+
+def name_meeting_point() -> None:
+    """Sets MASTER_ADDR, MASTER_PORT and gloo's network interface where nobody else did.
+
+    torchrun sets the first two. srun sets none: the first node of the step's list is taken, and a
+    port made of the numbers of job and step, so that two jobs on one node do not meet.
+
+    Raises: UserError when the first node can't be found.
+    """
+    environ = os.environ
+    if "MASTER_ADDR" not in environ:
+        environ["MASTER_ADDR"] = _first_node_address()
+    job, step = (environ.get(f"SLURM_{key}", "0") for key in ("JOB_ID", "STEP_ID"))
+    number = int(job) * 7 + int(step) if job.isdecimal() and step.isdecimal() else 0
+    environ.setdefault("MASTER_PORT", str(PORTS[number % len(PORTS)]))
+    if "GLOO_SOCKET_IFNAME" not in environ:
+        name = interface_towards(environ["MASTER_ADDR"])
+        if name is not None:
+            environ["GLOO_SOCKET_IFNAME"] = name
+
+
+def _first_node_address() -> str:
+    environ = os.environ
+    nodes = environ.get("SLURM_STEP_NODELIST") or environ.get("SLURM_JOB_NODELIST") or ""
+    count = environ.get("SLURM_STEP_NUM_NODES") or environ.get("SLURM_JOB_NUM_NODES") or "1"
+    if not nodes or count == "1":
+        return LOOPBACK
+    name = first_node(nodes)
+    for candidate in (name, _slurm_address(name)):
+        with contextlib.suppress(OSError):
+            return socket.gethostbyname(candidate)
+    raise UserError(
+        f"The first node {name} of {nodes} has no address that this machine can find: set "
+        "MASTER_ADDR to one that all nodes can reach."
+    )
+
+
+def first_node(nodes: str) -> str:
+    """The first of a SLURM list of nodes: gpu07 of gpu[07-09,12],cpu1."""
+    found = re.match(r"(?:[^,\[]|\[[^\]]*\])+", nodes)
+    return re.sub(r"\[([^\],-]+)[^\]]*\]", r"\1", found[0] if found else nodes)
+
+
+def _slurm_address(name: str) -> str:
+    """The address that SLURM itself uses for a node: its name need not be known to anybody else."""
+    command = ["scontrol", "show", "node", name]
+    try:
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+    except (OSError, subprocess.SubprocessError):
+        return name
+    found = re.search(r"\bNodeAddr=(\S+)", shown)
+    return found[1] if found else name
+
+
+def interface_towards(address: str) -> str | None:
+    """The network interface by which this machine reaches another (itself included), if known.
+
+    Gloo takes the interface of the machine's own name, which need not lead anywhere.
+    """
+    try:
+        import fcntl
+
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 9))  # sends nothing
+            own = probe.getsockname()[0]
+            if own.startswith("127."):
+                own = LOOPBACK
+            for _, name in socket.if_nameindex():
+                with contextlib.suppress(OSError):  # an interface without an address
+                    request = struct.pack("256s", name.encode()[:15])
+                    answer = fcntl.ioctl(probe.fileno(), SIOCGIFADDR, request)
+                    if socket.inet_ntoa(answer[20:24]) == own:
+                        return name
+    except (ImportError, OSError):
+        pass
+    return None

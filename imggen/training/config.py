@@ -50,6 +50,14 @@ class TrainConfig:
                 flag = "--train." + name.replace("_", "-")
                 raise UserError(f"{flag} is {getattr(self, name)}: give a finite number from 0 up.")
 
+    def refuse_undivided(self, processes: int) -> None:
+        """Raises UserError when a step's images can't be shared by so many processes."""
+        if self.batch_size % processes:
+            raise UserError(
+                f"--train.batch-size {self.batch_size} does not divide by {processes} processes: "
+                "choose a multiple."
+            )
+
     def refuse_few(self, images: int) -> None:
         """Raises UserError when a step asks for more images than there are."""
         if self.batch_size > images:

@@ -20,15 +20,15 @@ from imggen.methods import Batch, Method, Spec
 from imggen.runs.conditions import conditions_of, offered, refuse_other_classes
 from imggen.runs.folder import RunDir
 from imggen.system import distributed
-from imggen.system.device import choose_device, device_name, keep_freed_memory
+from imggen.system.device import device_name, keep_freed_memory
 from imggen.system.errors import UserError
 from imggen.system.files import Json
 from imggen.system.seeds import derive_seed
 from imggen.system.signals import StopSignals
-from imggen.system.world import read_environment
 from imggen.training import checkpoint
 from imggen.training.config import TrainConfig, frame_steps
 from imggen.training.ema import update_ema
+from imggen.training.machine import machine, meet, other_machine
 from imggen.training.order import ImageOrder
 from imggen.training.progress import Progress
 from imggen.training.writer import Writer
@@ -61,15 +61,8 @@ class Trainer:
         config.check()
         self.config, self.run, self.identity = config, run, identity
         keep_freed_memory()
-        self.device = choose_device(config.device, read_environment())
-        self.world = distributed.connect(self.device)
-        machine = {"device": device_name(self.device), "world_size": self.world.size}
-        self.facts: Json = {**(facts or {}), **machine}
-        if config.batch_size % self.world.size:
-            raise UserError(
-                f"--train.batch-size {config.batch_size} does not divide by {self.world.size} "
-                "processes: choose a multiple."
-            )
+        self.world, self.device = meet(config, identity)
+        self.facts: Json = {**(facts or {}), **machine(self.device, self.world)}
         torch.manual_seed(derive_seed("weights", config.seed))
         self.method = build(offered(images))
         refuse_other_classes(self.method.spec, images)
@@ -166,7 +159,9 @@ class Trainer:
 
         Raises: UserError when it belongs to other settings, and says which, or is further on.
         """
-        state = checkpoint.read_latest(self.run.path, self.say, mend=self.world.is_main)
+        state = distributed.from_main(
+            lambda: checkpoint.read_latest(self.run.path, self.say, mend=True), self.world
+        )
         if state is not None:
             checkpoint.refuse_other(state["identity"], self.identity, self.run.path)
             try:
@@ -200,11 +195,8 @@ class Trainer:
         """Where nothing is left to train, what was told of the training stays as it was."""
         if self.step == self.config.steps:
             self.facts = before
-        elif before.get("device") != self.facts["device"]:
-            self.say(
-                f"so far trained on {before.get('device')}, from here on {self.facts['device']}: "
-                "it will not end with the bits that either would have ended with alone"
-            )
+        elif changed := other_machine(before, self.facts):
+            self.say(changed)
 
     # -- the loop -------------------------------------------------------------------------------
 
@@ -248,7 +240,10 @@ class Trainer:
             last = self.step == self.config.steps
             if self.step in frames and self.world.is_main:
                 draw(self.ema, self.step)
-            if self.step % self.config.log_steps == 0 or last:
+            row = self.step % self.config.log_steps == 0 or last
+            if row or self.step % SYNC_STEPS == 0:
+                self.window = distributed.average(self.window, self.world)
+            if row:
                 self.wall_seconds = wall_before + time.monotonic() - started
                 self.log(progress)
             alone = self.world.size == 1 and signals.name  # nobody to agree with: at once

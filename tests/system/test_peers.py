@@ -1,0 +1,109 @@
+"""Several processes end together, with one message; and how they find each other."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from imggen.system import world
+from imggen.system.errors import UserError
+from imggen.system.world import World
+
+ENDINGS = {
+    # What each of two processes does once they have met; who speaks, how often; the exit codes.
+    "killed": ("if rank: os.kill(os.getpid(), 9)\nwait()",
+               "ended without a word", [75, -9]),
+    "main": ("if not rank: raise UserError('The images are gone: put them back.')\nwait()",
+             "error: The images are gone: put them back.\n", [2, 2]),
+    "bug": ("raise ZeroDivisionError('here')", "ZeroDivisionError: here\n", [1, 1]),
+    "unlike": ("distributed.refuse_unlike({'mood': str(rank)}, torch.device('cpu'), world)",
+               "differ in their mood: 0 of process 0", [2, 2]),
+}  # fmt: skip
+PROGRAM = """
+import os, sys, time
+import imggen
+import torch
+from imggen.system import distributed
+from imggen.system.command import run_command
+from imggen.system.errors import UserError
+
+def wait():
+    distributed.average_gradients([torch.zeros(3, requires_grad=True)], world)
+
+def command():
+    global world, rank
+    world = distributed.connect("cpu")
+    rank = world.rank
+    exec(sys.argv[1])
+
+run_command(command)
+"""
+
+
+def of_two(rank: int, number: int) -> dict[str, str]:
+    """The environment of one task of a SLURM step with two nodes, the second of which is nobody."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("SLURM")},
+        **{"SLURM_JOB_ID": str(number), "SLURM_STEP_ID": "0", "SLURM_PROCID": str(rank)},
+        **{"SLURM_NTASKS": "2", "SLURM_LOCALID": "0", "SLURM_STEP_NUM_NODES": "2"},
+        **{"SLURM_STEP_NODELIST": "localhost,nowhere[1-2]", "OMP_NUM_THREADS": "1"},
+        "TORCH_CPP_LOG_LEVEL": "ERROR",
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_one_process_says_why_all_end(ending):
+    does, said, codes = ENDINGS[ending]
+    number = os.getpid() * 10 + list(ENDINGS).index(ending)
+    started = [
+        subprocess.Popen([sys.executable, "-c", PROGRAM, does], env=of_two(rank, number),
+                         stderr=subprocess.PIPE, text=True) for rank in (0, 1)
+    ]  # fmt: skip
+    begun = time.monotonic()
+    errors = [process.communicate(timeout=60)[1] for process in started]
+    assert time.monotonic() - begun < 45
+    assert [process.returncode for process in started] == codes, errors
+    assert sum(error.count(said) for error in errors) == 1, errors
+    assert sum(bool(error) for error in errors) == 1, "one process speaks"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "first"),
+    [("n1", "n1"), ("n1,n2", "n1"), ("gpu[07-09,12],cpu1", "gpu07"), ("r[1,3]n[2-4]", "r1n2")],
+)
+def test_the_first_node_of_a_list(nodes, first):
+    assert world.first_node(nodes) == first
+
+
+def test_a_node_whose_name_nobody_knows_is_found_by_its_address(monkeypatch, tmp_path):
+    for name in ("MASTER_ADDR", "MASTER_PORT", "GLOO_SOCKET_IFNAME"):
+        monkeypatch.setenv(name, "")  # so that what is set here is undone
+        monkeypatch.delenv(name)
+    for name, value in (("STEP_NODELIST", "n[1-2].invalid"), ("STEP_NUM_NODES", "2")):
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setenv("SLURM_JOB_ID", "41")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match=r"The first node n1\.invalid .* set MASTER_ADDR"):
+        world.name_meeting_point()
+    scontrol = tmp_path / "scontrol"
+    scontrol.write_text('#!/bin/sh\necho "NodeName=$3 Arch=x86_64 NodeAddr=127.0.0.1 Port=1"\n')
+    scontrol.chmod(0o755)
+    world.name_meeting_point()
+    assert os.environ["MASTER_ADDR"] == "127.0.0.1"
+    assert int(os.environ["MASTER_PORT"]) in world.PORTS
+    if sys.platform == "linux":
+        assert os.environ["GLOO_SOCKET_IFNAME"] == "lo"
+
+
+def test_srun_describes_the_world_of_its_step(monkeypatch):
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    assert world.read_environment() == World()  # in a job, but not in one of its steps
+    for name, value in (("STEP_ID", "0"), ("NTASKS", "8"), ("STEP_NUM_TASKS", "4"),
+                        ("LOCALID", "1")):  # fmt: skip
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert world.read_environment() == World(3, 4, 1)

@@ -1,0 +1,107 @@
+"""What test_ranks.py has two processes do, and then one: trainings with the same noise."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from imggen.data import datasets
+from imggen.runs.folder import RunDir
+from imggen.system import distributed
+from imggen.system.command import run_command
+from imggen.system.seeds import derive_seed
+from imggen.system.world import World, read_environment
+from imggen.training import loop
+from imggen.training.config import TrainConfig
+
+PAPERS = {"gan": "GAN", "r3gan": "R3GAN", "vae": "VAE"}
+"""Without BatchNorm: what a step computes of an image depends on no other image."""
+STEPS, KILLED_AT = 40, 25
+
+
+class NoiseOfAll(TorchFunctionMode):
+    """Each rank draws the noise of all, and takes its share."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        alike = (torch.randn_like, torch.bernoulli)
+        if function not in (torch.rand, torch.randn, *alike) or self.world.size == 1:
+            return function(*args, **kwargs or {})
+        if function in alike:
+            whole = function(args[0].repeat(self.world.size, *[1] * (args[0].ndim - 1)))
+        else:
+            whole = function(args[0] * self.world.size, *args[1:], **kwargs or {})
+        return whole.chunk(self.world.size)[self.world.rank]
+
+
+def trainer(folder: Path, paper: str, **settings) -> loop.Trainer:
+    """The real loop with a paper's smallest settings, on small digits."""
+    module = importlib.import_module(f"imggen.methods.{paper}")
+    kind = getattr(module, PAPERS[paper])
+    config = TrainConfig(**{"steps": STEPS, "batch_size": 32, "log_steps": 4, "device": "cpu",
+                            "frames": 0, **settings})  # fmt: skip
+    run = RunDir(folder)
+    run.create()
+    images = datasets.load("digits", "test")
+    return loop.Trainer(lambda spec: kind(module.Config.tiny(), spec), images, config, run, {})
+
+
+def flat(t: loop.Trainer) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in (*t.method.parameters(), *t.method.buffers())])
+
+
+def curves(folder: Path) -> None:
+    """A training of each paper; its statistics and final weights are left in the folder."""
+    world = read_environment()
+    loop.derive_seed = lambda kind, *parts: derive_seed(kind, *parts[:2])  # not the rank
+    for paper in PAPERS:
+        t = trainer(folder / paper, paper)
+        with NoiseOfAll(world):
+            t.train(lambda method, step: None)
+        torch.save(flat(t), folder / paper / f"weights-{world.rank}.pt")
+    loop.derive_seed = derive_seed
+
+
+def killed(folder: Path) -> None:
+    """A training that loses a process and a checkpoint; only rank 0 has its files."""
+    world, again = read_environment(), int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+    own = folder / f"of-rank-{world.rank}"
+    if not again:
+        t = trainer(own / "whole", "r3gan")
+        t.train(lambda method, step: None)
+        torch.save(flat(t), folder / f"whole-{world.rank}.pt")
+    elif world.is_main:
+        newest = max((own / "killed").glob("checkpoint*.pt"), key=lambda path: path.stat().st_mtime)
+        newest.write_bytes(newest.read_bytes()[:-100])
+    t = trainer(own / "killed", "r3gan", checkpoint_seconds=0)
+    advance = t.advance
+
+    def fall() -> None:
+        if t.step == KILLED_AT and not again and not world.is_main:
+            os.kill(os.getpid(), signal.SIGKILL)
+        advance()
+
+    t.advance = fall
+    begun = t.train(lambda method, step: None)
+    torch.save({"begun": begun, "weights": flat(t)}, folder / f"killed-{world.rank}.pt")
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+        curves(folder / "two")
+    killed(folder)
+    distributed.disconnect()
+
+
+if __name__ == "__main__":
+    run_command(main)

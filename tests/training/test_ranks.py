@@ -1,0 +1,69 @@
+"""Several processes compute what one would, follow rank 0, and go on after one was killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import ranks
+import torch
+
+from imggen.runs.folder import RunDir
+from imggen.training.machine import other_machine
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory) -> Path:
+    """What two gloo processes under torchrun left, of which one was killed on the way."""
+    folder = tmp_path_factory.mktemp("ranks")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
+         "--max-restarts=2", ranks.__file__, folder],
+        cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "said").write_text(done.stderr)
+    return folder
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_curve_of_one(two, tmp_path):
+    """With the noise of one; in use each draws its own, and curves agree as those of two seeds."""
+    ranks.curves(tmp_path)
+    for paper in ranks.PAPERS:
+        rows = [RunDir(folder / paper).read_stats() for folder in (tmp_path, two / "two")]
+        assert len(rows[0]) == ranks.STEPS // 4
+        for one, both in zip(*rows, strict=True):
+            timing = {"wall_seconds", "images_per_second"}
+            assert both == pytest.approx({**one, **{k: both[k] for k in timing}}, rel=1e-5), paper
+        weights = [torch.load(two / "two" / paper / f"weights-{rank}.pt") for rank in (0, 1)]
+        assert torch.equal(*weights), f"{paper}: the processes drifted apart"
+        one = torch.load(tmp_path / paper / "weights-0.pt")
+        assert torch.allclose(weights[0], one, rtol=1e-4, atol=1e-6), paper
+
+
+@pytest.mark.slow
+def test_torchrun_starts_again_what_was_killed_and_the_others_follow_rank_0(two):
+    """The newest checkpoint is damaged, and rank 1 has none at all: both take the one before."""
+    for rank in (0, 1):
+        ended = torch.load(two / f"killed-{rank}.pt")
+        assert 0 < ended["begun"] < ranks.KILLED_AT - ranks.KILLED_AT % 10
+        assert torch.equal(ended["weights"], torch.load(two / f"whole-{rank}.pt"))
+    assert not list((two / "of-rank-1").rglob("checkpoint*"))
+    assert (two / "said").read_text().count("Resuming from") == 1
+
+
+@pytest.mark.slow
+def test_another_number_of_processes_goes_on_and_says_so(two):
+    folder = two / "two" / "vae"
+    t = ranks.trainer(folder, "vae", steps=ranks.STEPS + 4)
+    assert t.train(lambda method, step: None) == ranks.STEPS
+    said = (folder / "log.txt").read_text()
+    assert f"so far trained on 2 x {t.facts['device']}, from here on {t.facts['device']}" in said
+    assert other_machine(t.facts, t.facts) == ""
