@@ -15,6 +15,7 @@ from tyro.conf import Positional
 
 from imggen import __version__
 from imggen.evaluation import protocol
+from imggen.launch.commands import launch, runs
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
 from imggen.system.files import Json, refuse_unwritable, write_bytes
@@ -252,7 +253,11 @@ def main() -> None:
         "evaluate": evaluate,
         "sample": sample,
         "compare": compare,
+        "launch": launch,
+        "runs": runs,
     }
+    if sys.argv[1:2] == ["launch"]:  # which has commands of its own
+        run_command(launch)
     run_command(
         lambda: tyro.extras.subcommand_cli_from_dict(
             commands, prog="imggen", description="The executable blog of image generation."

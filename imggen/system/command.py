@@ -15,12 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from imggen.system import signals
-from imggen.system.early import INTERRUPTED, TRY_AGAIN
+from imggen.system import attempts, signals
+from imggen.system.early import BAD_INPUT, INTERRUPTED, TRY_AGAIN
 from imggen.system.errors import Interrupted, UserError
 from imggen.system.world import read_environment
 
-BAD_INPUT = 2
 PIPE_CLOSED = 141
 """What a shell reports of a program that SIGPIPE ended."""
 
@@ -44,8 +43,10 @@ def run_command(command: Callable[[], int | None]) -> NoReturn:
         code = _say(str(error))
     except Interrupted as error:
         _tell(str(error))
+        attempts.end(goes_on=True, sentence=str(error))
         code = TRY_AGAIN
     except KeyboardInterrupt:
+        attempts.end(goes_on=False, sentence=None)
         code = INTERRUPTED
     except BrokenPipeError:  # whoever read our output, `head` perhaps, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -59,6 +60,7 @@ def run_command(command: Callable[[], int | None]) -> NoReturn:
         )
     except Exception as error:
         if not _out_of_memory(error):
+            attempts.end(goes_on=False, sentence=f"{type(error).__name__}: {error}")
             raise
         first = str(error).strip().split("\n")[0] or "no details"
         code = _say(f"The memory is not enough: try fewer or smaller images at a time ({first}).")
@@ -78,6 +80,8 @@ def leave(code: int) -> NoReturn:
     Of several processes each ends at once: gloo's threads sometimes abort the interpreter while it
     shuts down (seen with torch 2.15), and a finished job would look like a crashed one.
     """
+    if code == 0:
+        attempts.end(goes_on=False, sentence=None)
     if read_environment().size > 1:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -88,6 +92,7 @@ def leave(code: int) -> NoReturn:
 def _say(sentence: str) -> int:
     _tell(f"error: {sentence}")
     _report(sentence)
+    attempts.end(goes_on=False, sentence=sentence)
     return BAD_INPUT
 
 

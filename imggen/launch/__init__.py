@@ -1,0 +1,1 @@
+"""Where a run starts: this machine's SLURM, another machine over SSH."""
