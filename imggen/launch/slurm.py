@@ -53,7 +53,7 @@ class Job:
             f"imggen-{self.asked.slug}",
             self.resources,
             lead=self.lead,
-            log=str(folder / ("seed-%a/slurm.log" if self.seeds else "slurm.log")),
+            log=f'"{folder}/{"seed-%a/" if self.seeds else ""}slurm.log"',
             begin=f"cd {shlex.quote(str(checkout() or Path.cwd()))} || exit 2",
             command=f"{program}{seed} --run-dir {shlex.quote(str(folder))}{task}",
             array=",".join(map(str, self.seeds)) or None,

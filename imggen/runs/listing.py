@@ -27,6 +27,7 @@ DEPTH = 3
 RECENT_ROWS = 20
 """Rows of statistics by which the time left is judged."""
 BEGAN = re.compile(r"(?:starting|resuming at step (\d+)) of (\d+)")
+STOPPED_AT = re.compile(rf"{STOPPED}.* at step (\d+)")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def glance(name: str, folder: Path, queue: dict[str, str]) -> Listed:
     rows = run.read_stats()
     begun = [found for line in log if (found := BEGAN.match(line))]
     steps = int(begun[-1][2]) if begun else None
-    at = int(rows[-1]["step"]) if rows else int(begun[-1][1] or 0) if begun else 0
+    at = _step(rows, log, begun)
     state, reason = _state(run, log, queue.get(job or ""), trained=at == steps)
     running = state == "running" and rows and steps is not None and at < steps
     return Listed(
@@ -92,6 +93,13 @@ def glance(name: str, folder: Path, queue: dict[str, str]) -> Listed:
         seconds_left=_seconds_left(rows, steps) if running and steps is not None else None,
         job=job if job in queue else None,
     )
+
+
+def _step(rows: list[dict[str, float]], log: list[str], begun: list[re.Match[str]]) -> int:
+    """The last one that is known of."""
+    seen = [int(rows[-1]["step"])] if rows else [0]
+    seen += [int(found[1]) for line in log[-1:] if (found := STOPPED_AT.match(line))]
+    return max(*seen, int(begun[-1][1] or 0) if begun else 0)
 
 
 def _state(run: RunDir, log: list[str], queued: str | None, trained: bool) -> tuple[str, str]:
