@@ -16,6 +16,7 @@ from tyro.conf import Positional
 from imggen import __version__
 from imggen.evaluation import protocol
 from imggen.launch.commands import launch, runs
+from imggen.launch.fetch import fetch
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
 from imggen.system.files import Json, refuse_unwritable, write_bytes
@@ -255,6 +256,7 @@ def main() -> None:
         "compare": compare,
         "launch": launch,
         "runs": runs,
+        "fetch": fetch,
     }
     if sys.argv[1:2] == ["launch"]:  # which has commands of its own
         run_command(launch)

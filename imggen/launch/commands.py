@@ -12,13 +12,15 @@ from tyro.conf import Positional
 
 from imggen.launch.flags import before_dashes
 from imggen.launch.slurm import slurm
+from imggen.launch.ssh import ssh
 from imggen.runs.listing import Listed, listed
 from imggen.runs.places import runs as kept_runs
+from imggen.system.files import Json
 
 
 def launch() -> int:
     """Starts an experiment on a SLURM cluster (slurm) or another machine (ssh)."""
-    commands = {"slurm": slurm}
+    commands: Json = {"slurm": slurm, "ssh": ssh}
     code: int = tyro.extras.subcommand_cli_from_dict(
         commands,
         prog="imggen launch",

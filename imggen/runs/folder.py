@@ -69,7 +69,7 @@ class RunDir:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes out of this folder inside the block; notes why it ended, if not well.
+        """Keeps other processes out of this folder inside the block, and notes a bad end.
 
         Raises: UserError when one is in it.
         """

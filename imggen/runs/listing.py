@@ -127,7 +127,8 @@ def _is_finished(run: RunDir, last: str) -> bool:
     if last.startswith("published in"):
         return True
     try:
-        return last.startswith("weights in") and "--no-publish" in read_json(run.manifest)["command"]
+        unscored = "--no-publish" in read_json(run.manifest)["command"]
+        return unscored and last.startswith("weights in")
     except (UserError, KeyError, TypeError):
         return False
 

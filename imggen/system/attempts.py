@@ -1,6 +1,6 @@
 """How often a job began a run: one that ends where it began, again and again, gets nowhere.
 
-A scheduler puts a job back into the queue for ever. So under SLURM each attempt is written down when
+A scheduler puts a job back into the queue for ever. So under SLURM each attempt is written down as
 it begins, before the slow imports even: one that leaves no word behind (it was killed, its node was
 lost) counts too. Three in a row that changed nothing on the disk are enough.
 """
@@ -126,7 +126,8 @@ def _end(attempt: dict[str, Any]) -> str:
     if attempt.get("reason") is None:
         return "one ended without a word"
     first = str(attempt["reason"]).split(":")[0].rstrip(".")
-    return f"one was {first[0].lower() + first[1:]} after {attempt['ended'] - attempt['began']:.0f} s"
+    seconds = attempt["ended"] - attempt["began"]
+    return f"one was {first[0].lower() + first[1:]} after {seconds:.0f} s"
 
 
 def _last_beginning(folder: Path) -> str:

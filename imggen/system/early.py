@@ -60,7 +60,7 @@ def _begin() -> None:
 
 def run_dir(arguments: list[str]) -> Path | None:
     """What --run-dir names on a command line."""
-    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
+    for flag, value in zip(arguments, [*arguments[1:], ""], strict=False):
         name, equals, given = flag.replace("_", "-").partition("=")
         if name == "--run-dir" and (given if equals else value):
             return Path(flag.partition("=")[2] if equals else value)

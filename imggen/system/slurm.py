@@ -30,7 +30,7 @@ def ask(*command: str) -> str:
             "cluster, or start the script itself here."
         ) from error
     except subprocess.TimeoutExpired as error:
-        raise UserError(f"SLURM did not answer {command[0]} within {ANSWER_SECONDS:.0f} s.") from error
+        raise UserError(f"SLURM left {command[0]} unanswered: try again later.") from error
     if done.returncode != 0:
         reason = (done.stderr or done.stdout).strip().split("\n")[-1]
         raise UserError(f"SLURM refused ({reason}).")

@@ -36,6 +36,10 @@ class Jobs:
         assert done.returncode == 0, done.stdout + done.stderr
         self.ids[name] = done.stdout.split()[1]
 
+    def restarts(self, name: str) -> int:
+        told = self.cluster.ask("scontrol", "show", "job", "-o", self.ids[name.partition("/")[0]])
+        return int(told.partition("Restarts=")[2].split(" ")[0])
+
     def saved(self, name: str) -> bool:
         return (self.folder / name / "checkpoint.pt").exists()
 
@@ -70,8 +74,8 @@ def test_a_cluster_disturbs_jobs_and_loses_nothing(jobs):
     All at once in one cluster: most of their time is waiting.
     """
     cluster = jobs.cluster
-    # The controller looks at time limits every 30 s: this one is slow enough to be caught.
-    jobs.launch("limit", "--time", "1", "--lead", "45", "--seeds", "0", pause=0.15)
+    # The controller looks at time limits every 30 s: this one waits for it.
+    jobs.launch("limit", "--time", "1", "--lead", "45", "--seeds", "0", pause=0.5)
     jobs.launch("lost", "--partition", "shaky")
     jobs.launch("kind", "--partition", "kind")
     jobs.launch("requeued")
@@ -104,7 +108,7 @@ def test_a_cluster_disturbs_jobs_and_loses_nothing(jobs):
         ("both", "Stopped by SIGTERM at step"),
     ):
         assert sign in jobs.log(name), (name, jobs.log(name))
-        assert "resuming at step" in jobs.log(name), (name, jobs.log(name))
+        assert "resuming at step" in jobs.log(name) and jobs.restarts(name) > 0, name
         same = jobs.weights("both-undisturbed") if name == "both" else undisturbed
         assert jobs.weights(name) == same, (name, jobs.log(name))
     assert ", 2 x " in jobs.log("both") and ", 2 x " in jobs.log("both-undisturbed")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from imggen.launch.partitions import seconds_of
+from imggen.launch.script import FOLDER, copies
 from imggen.system.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -133,3 +134,25 @@ def test_times_are_read_as_slurm_does(text, seconds):
 def test_other_times_are_refused(text):
     with pytest.raises(UserError, match="is no time"):
         seconds_of(text)
+
+
+@pytest.mark.parametrize("name", copies())
+def test_the_scripts_to_copy_are_those_that_are_submitted(name):
+    """`python scripts/make_sbatch.py` writes them."""
+    assert (REPOSITORY / FOLDER / name).read_text() == copies()[name]
+
+
+@pytest.mark.parametrize("task", [1, 3, 999])
+def test_all_experiments_are_a_task_each(task, tmp_path):
+    (tmp_path / "srun").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n')
+    (tmp_path / "srun").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environment |= {"SLURM_ARRAY_TASK_ID": str(task), "SLURM_SUBMIT_DIR": str(REPOSITORY)}
+    done = subprocess.run(["bash", REPOSITORY / FOLDER / "all-experiments.sbatch", "--no-publish"],
+                          env=environment, capture_output=True, text=True)  # fmt: skip
+    if task == 999:
+        assert done.returncode == 2 and "name the tasks with --array" in done.stderr
+    else:
+        python, script, flag = (tmp_path / "asked").read_text().split()
+        assert (python, flag) == ("python", "--no-publish")
+        assert "\nexperiment = Experiment(" in (REPOSITORY / script).read_text()

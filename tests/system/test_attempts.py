@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from imggen.system import attempts
+from imggen.system.early import run_dir
 from imggen.system.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -46,8 +47,8 @@ def test_outside_slurm_nobody_counts(start, tmp_path):
 def test_three_that_leave_no_trace_are_enough(start, tmp_path):
     for _ in range(3):
         start()
-    with pytest.raises(UserError, match=r"^3 attempts of job 7 in a row ended where they began \("
-                                        r"before the training; one ended without a word\)"):  # fmt: skip
+    says = r"^3 attempts of job 7 in a row ended where they began \(before the training; one ended"
+    with pytest.raises(UserError, match=says + " without a word"):
         start()
 
 
@@ -64,7 +65,7 @@ def test_a_training_that_is_never_scored(start, tmp_path):
     (tmp_path / "manifest.json").write_text("{}")
     for _ in range(3):
         start()
-    with pytest.raises(UserError, match="trained, but not scored and published.*--no-publish"):
+    with pytest.raises(UserError, match=r"trained, but not scored and published.*--no-publish"):
         start()
 
 
@@ -107,6 +108,15 @@ def test_a_damaged_file_tells_nothing(start, tmp_path, damage):
     (tmp_path / attempts.NAME).write_text(damage)
     start()
     assert count(tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [("", None), ("--data.name digits", None), ("--run-dir", None), ("--run-dir a/b", "a/b"),
+     ("--x 1 --run_dir=c_d --y", "c_d")],
+)  # fmt: skip
+def test_the_run_directory_is_read_off_the_command_line(line, named):
+    assert run_dir(line.split()) == (None if named is None else Path(named))
 
 
 def test_it_is_written_down_before_the_imports(tmp_path):
