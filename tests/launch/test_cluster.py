@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, free_ports, missing, wait_for
 
+from imggen.studies.requeue.cluster import Cluster, free_ports, missing, wait_for
 from imggen.system.files import sha256_file
 
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
@@ -34,10 +34,13 @@ class Jobs:
             **self.cluster.environment, **environment,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
-        self.ids[name] = done.stdout.split()[1]
+        for line in done.stdout.splitlines():
+            if line.startswith("job "):
+                _, number, _, folder = line.split()
+                self.ids[str(Path(folder).relative_to(self.folder))] = number
 
     def restarts(self, name: str) -> int:
-        told = self.cluster.ask("scontrol", "show", "job", "-o", self.ids[name.partition("/")[0]])
+        told = self.cluster.ask("scontrol", "show", "job", "-o", self.ids[name])
         return int(told.partition("Restarts=")[2].split(" ")[0])
 
     def saved(self, name: str) -> bool:
@@ -47,10 +50,12 @@ class Jobs:
         return sha256_file(self.folder / name / "weights.safetensors")
 
     def log(self, name: str) -> str:
-        return (self.folder / name / "log.txt").read_text()
+        path = self.folder / name / "log.txt"
+        return path.read_text() if path.exists() else ""
 
     def states(self) -> dict[str, str]:
-        return {name: self.cluster.state(job) for name, job in self.ids.items()}
+        told = self.cluster.states()
+        return {name: told[job] for name, job in self.ids.items()}
 
     def listed(self) -> dict[str, dict]:
         done = self.run("imggen", "runs", self.folder, "--json", **self.cluster.environment)
@@ -92,6 +97,9 @@ def test_a_cluster_disturbs_jobs_and_loses_nothing(jobs):
     cluster.ask("scontrol", "requeue", jobs.ids["both"])
     wait_for(lambda: jobs.states()["lost"] == "PENDING", 60, "the loss of a node noticed")
     cluster.start_node("n3")
+    wait_for(lambda: "SIGUSR1 at step" in jobs.log("limit/seed-0"), 100, "the time limit")
+    # Its next turns would be as short, too short for a machine with much else to do.
+    cluster.ask("scontrol", "update", f"JobId={jobs.ids['limit/seed-0']}", "TimeLimit=10")
     ends = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL"}
     wait_for(lambda: {*jobs.states().values()} <= ends, 180, "the end of all jobs")
     assert set(jobs.states().values()) == {"COMPLETED"}, jobs.states()

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from cluster import free_ports, wait_for
 
+from imggen.studies.requeue.cluster import free_ports, wait_for
 from imggen.system.files import read_json, sha256_file
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")

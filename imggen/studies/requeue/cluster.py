@@ -1,4 +1,4 @@
-"""A real SLURM on this machine: one controller and a daemon for each node, for tests only.
+"""A real SLURM on this machine: a controller and a daemon for each node, for tests and studies.
 
 Its authentication lets any local user submit, so it listens on 127.0.0.1 alone and ends with them.
 """
@@ -87,7 +87,7 @@ def wait_for(happened: Callable[[], object], seconds: float, what: str) -> None:
     while not happened():
         if time.monotonic() > end:
             raise TimeoutError(f"{what} did not happen within {seconds:.0f} s")
-        time.sleep(0.1)
+        time.sleep(0.3)
 
 
 class Cluster:
@@ -170,10 +170,22 @@ class Cluster:
         )
         return done.stdout
 
-    def state(self, job: str) -> str:
-        """PENDING, RUNNING, COMPLETED, ...; empty for an unknown job."""
-        told = self.ask("scontrol", "show", "job", "-o", job)
-        return told.partition("JobState=")[2].split(" ")[0]
+    def states(self) -> dict[str, str]:
+        """State of each job that the controller remembers: PENDING, RUNNING, COMPLETED, ..."""
+        told = {}
+        for line in self.ask("scontrol", "show", "jobs", "-o").splitlines():
+            if "JobId=" not in line:
+                continue  # no jobs in the system
+            said = dict(word.partition("=")[::2] for word in line.split())
+            number = said["JobId"]
+            if "ArrayTaskId" in said:
+                number = f"{said['ArrayJobId']}_{said['ArrayTaskId']}"
+            told[number] = said["JobState"]
+        return told
+
+    def is_down(self, node: str) -> bool:
+        """Whether the controller noticed that it lost a node."""
+        return "down" in self.ask("sinfo", "-h", "-n", node, "-o", "%t")
 
     def stop(self) -> None:
         """Ends all jobs and then the daemons."""
