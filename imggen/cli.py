@@ -15,7 +15,9 @@ from tyro.conf import Positional
 
 from imggen import __version__
 from imggen.evaluation import protocol
+from imggen.launch.commands import launch, runs
 from imggen.launch.doctor import doctor
+from imggen.launch.fetch import fetch
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
 from imggen.system.files import Json, refuse_unwritable, write_bytes
@@ -264,7 +266,12 @@ def main() -> None:
         "sample": sample,
         "compare": compare,
         "doctor": doctor,
+        "launch": launch,
+        "runs": runs,
+        "fetch": fetch,
     }
+    if sys.argv[1:2] == ["launch"]:  # which has commands of its own
+        run_command(launch)
     run_command(
         lambda: tyro.extras.subcommand_cli_from_dict(
             commands, prog="imggen", description="The executable blog of image generation."

@@ -35,7 +35,7 @@ from imggen.runs.provenance import source_hash
 from imggen.runs.sampling import Trained
 from imggen.runs.settings import Manifest, as_json, inputs
 from imggen.runs.weights import publishable
-from imggen.system import distributed
+from imggen.system import attempts, distributed
 from imggen.system.command import read_once, run_command
 from imggen.system.errors import UserError
 from imggen.system.files import Json, sha256_file, sha256_json, write_bytes
@@ -122,6 +122,7 @@ class Experiment:
             self.from_published(options)
             return
         run = RunDir(run_folder(self, options))
+        attempts.begin(run.path)
         options.train.check()
         options.train.refuse_undivided(read_environment().size)
         world = distributed.connect(options.train.device)

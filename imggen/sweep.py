@@ -27,6 +27,7 @@ from imggen.publishing.study import (
 from imggen.runs.manifest import git_state
 from imggen.runs.provenance import source_hash
 from imggen.runs.settings import as_json, inputs
+from imggen.system import attempts
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
 from imggen.system.files import Json, json_bytes, read_json, sha256_json
@@ -174,6 +175,7 @@ class Sweep:
             self.redraw(options)
             return
         code, run = git_state(), run_folder(self, options)
+        attempts.begin(run)
         experiments = [options.changed(variant.experiment) for variant in self.variants]
         if options.publish:
             self.refuse_few(experiments)

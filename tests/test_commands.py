@@ -20,6 +20,7 @@ from imggen.studies.dirac import Dirac
 from imggen.studies.ladder import Ladder
 from imggen.studies.process import Process
 from imggen.studies.readable import Readable
+from imggen.studies.requeue.study import Requeue
 from imggen.studies.trade import Trade
 from imggen.sweep import Sweep
 
@@ -322,6 +323,17 @@ def test_experiments_keep_to_their_slug():
     for experiment in load_experiments(REPOSITORY / "experiments"):
         assert experiment.slug == "presentation" or isinstance(
             experiment,
-            (Experiment, Audit, Comparison, Dirac, Ladder, Process, Readable, Sweep, Trade),
+            (
+                Experiment,
+                Audit,
+                Comparison,
+                Dirac,
+                Ladder,
+                Process,
+                Readable,
+                Requeue,
+                Sweep,
+                Trade,
+            ),
         )
     assert len(set(SLUGS)) == len(SLUGS) >= 2

@@ -221,7 +221,7 @@ def test_the_cluster_script_asks_for_another_turn(code, again, tmp_path):
         (tmp_path / name).chmod(0o755)
     environment = {**ENVIRONMENT, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
     environment["SLURM_SUBMIT_DIR"] = str(tmp_path)
-    done = subprocess.run(["bash", "scripts/slurm.sh", "experiments/dcgan_mnist.py"],
+    done = subprocess.run(["bash", "scripts/slurm/cpu.sbatch", "experiments/dcgan_mnist.py"],
                           cwd=REPOSITORY, env=environment)  # fmt: skip
     assert done.returncode == code
     assert (tmp_path / "asked").exists() == again
@@ -231,6 +231,6 @@ def test_the_cluster_script_asks_for_another_turn(code, again, tmp_path):
 
 def test_the_cluster_script_without_an_experiment_fails(tmp_path):
     done = subprocess.run(
-        ["bash", "scripts/slurm.sh"], cwd=REPOSITORY, capture_output=True, text=True
+        ["bash", "scripts/slurm/cpu.sbatch"], cwd=REPOSITORY, capture_output=True, text=True
     )
     assert done.returncode == 2 and "name the experiment" in done.stderr

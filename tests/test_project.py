@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from imggen.launch.script import FOLDER, copies
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "imggen"
 ACTIONLINT = shutil.which("actionlint", path=str(Path(sys.executable).parent))
@@ -28,7 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "features": {"data", "metrics", "system"},
     "publishing": {"data", "drawing", "features", "methods", "runs", "system"},
     "training": {"data", "methods", "runs", "system"},
-    "launch": {"data", "runs", "system"},
+    "launch": {"data", "publishing", "runs", "system"},
     "evaluation": {"data", "drawing", "features", "methods", "metrics", "runs", "system"},
     "studies": {"data", "drawing", "evaluation", "features", "methods", "metrics", "publishing",
                 "runs", "system"},
@@ -143,13 +145,16 @@ def test_pins_are_exact_and_name_no_index():
 def test_the_readme_is_short_and_its_commands_exist():
     readme = (REPOSITORY / "README.md").read_text()
     assert len(readme.splitlines()) < 70
-    for path in re.findall(r"(?:\./|python |sbatch )((?:scripts|experiments)/[\w./]+)", readme):
+    for path in re.findall(r"(?:\./|python |sbatch )((?:scripts|experiments)/[\w./-]+)", readme):
         assert (REPOSITORY / path).exists(), path
     for path in re.findall(r"\]\((?!http)([^)]+)\)", readme):
         assert (REPOSITORY / path).exists(), path
 
 
-@pytest.mark.parametrize("script", ["scripts/demo", "scripts/test", "scripts/slurm.sh", ".ci/run"])
+SCRIPTS = ["scripts/demo", "scripts/test", ".ci/run"]
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, *(f"{FOLDER}/{name}" for name in copies())])
 def test_shell_scripts_parse(script):
     subprocess.run(["bash", "-n", REPOSITORY / script], check=True)
     assert (REPOSITORY / script).stat().st_mode & 0o111

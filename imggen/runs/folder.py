@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from imggen.system import locks
-from imggen.system.errors import UserError
+from imggen.system.errors import Interrupted, UserError
 from imggen.system.files import Json, append_bytes, probe, read_json, write_bytes, write_json
+
+FAILED, STOPPED = "failed: ", "Stopped by "
+"""How the last line of a log begins where a run did not end well."""
 
 
 class RunDir:
@@ -42,6 +46,10 @@ class RunDir:
         """Prints a line and appends it to log.txt."""
         with contextlib.suppress(OSError):  # the terminal was closed: the run is worth more
             print(line, flush=True)
+        self.note(line)
+
+    def note(self, line: str) -> None:
+        """Appends a line to log.txt."""
         with contextlib.suppress(OSError), open(self.log_file, "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
@@ -76,12 +84,28 @@ class RunDir:
                 rows.append(row)
         return rows
 
-    def locked(self) -> contextlib.AbstractContextManager[None]:
-        """Keeps other processes out of this folder inside the block.
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes out of this folder inside the block, and notes a bad end.
 
         Raises: UserError when one is in it.
         """
-        return locks.locked(self.path, "wait until it ends, or choose another --run-dir")
+        with locks.locked(self.path, "wait until it ends, or choose another --run-dir"):
+            try:
+                yield
+            except UserError as error:
+                self._ended(f"{FAILED}{error}")
+                raise
+            except Interrupted as error:
+                self._ended(str(error))
+                raise
+            except Exception as error:
+                self._ended(f"{FAILED}{type(error).__name__}: {error}")
+                raise
+
+    def _ended(self, line: str) -> None:
+        with contextlib.suppress(OSError):  # the disk is full, say, which is told already
+            self.note(" ".join(line.split()))
 
     def frame_files(self) -> list[Path]:
         """The pictures of the training, in order."""

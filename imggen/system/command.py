@@ -16,12 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from imggen.system import peers, signals
-from imggen.system.early import INTERRUPTED, TRY_AGAIN
+from imggen.system import attempts, peers, signals
+from imggen.system.early import BAD_INPUT, INTERRUPTED, TRY_AGAIN
 from imggen.system.errors import Interrupted, UserError
 from imggen.system.world import read_environment
 
-BAD_INPUT = 2
 T = TypeVar("T")
 PIPE_CLOSED = 141
 """What a shell reports of a program that SIGPIPE ended."""
@@ -73,6 +72,7 @@ def _outcome(command: Callable[[], int | None]) -> tuple[int, str]:
         )
     except Exception as error:
         if not _out_of_memory(error):
+            attempts.end(goes_on=False, sentence=f"{type(error).__name__}: {error}")
             raise
         first = str(error).strip().split("\n")[0] or "no details"
         return BAD_INPUT, (
@@ -95,6 +95,10 @@ def end(code: int, why: str = "") -> NoReturn:
     shuts down (seen with torch 2.15), and a finished job would look like a crashed one.
     """
     speaks, code = peers.settle(code) if code else (True, code)
+    if code not in (0, TRY_AGAIN, INTERRUPTED, PIPE_CLOSED):
+        attempts.end(goes_on=False, sentence=why or f"Another process ended with {code}.")
+    else:
+        attempts.end(goes_on=code == TRY_AGAIN, sentence=why or None)
     if speaks and why:
         _tell(f"error: {why}" if code == BAD_INPUT else why)
         if code == BAD_INPUT:

@@ -1,5 +1,5 @@
 """What a stop signal does while a command still imports its libraries: it ends without a word of
-Python, and a cluster may start it again.
+Python, and a cluster may start it again. Under a scheduler, also that it began.
 
 Only in the processes of our own commands: whoever imports imggen keeps their own handlers.
 """
@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from imggen.system import attempts
+from imggen.system.errors import UserError
 from imggen.system.signals import STOP
 from imggen.system.world import read_environment
 
@@ -20,6 +22,8 @@ PACKAGE = Path(__file__).resolve().parents[1]
 EXPERIMENTS = PACKAGE.parent / "experiments"
 TRY_AGAIN = 75
 """EX_TEMPFAIL: the run saved a checkpoint, or had none to save, and wants to be started again."""
+BAD_INPUT = 2
+"""Nothing that another try would change: no scheduler starts it again."""
 INTERRUPTED = 130
 """What a shell reports of a program that Ctrl-C ended."""
 
@@ -38,7 +42,35 @@ def watch() -> None:
         defaults = (signal.SIG_DFL, signal.default_int_handler)
         if number is not None and signal.getsignal(number) in defaults:
             signal.signal(number, _end)
+    if program.parent == EXPERIMENTS:
+        _begin()
+
+
+def _begin() -> None:
+    """Under SLURM, writes into the run directory that an attempt begins, where it is named."""
+    folder = run_dir(sys.argv[1:])
+    if folder is None:
+        return
+    try:
+        attempts.begin(folder)
+    except UserError as error:
+        attempts.end(goes_on=False, sentence=str(error))
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        os._exit(BAD_INPUT)
+    except OSError:
+        pass  # the run says it better, when it wants to write there
+
+
+def run_dir(arguments: list[str]) -> Path | None:
+    """What --run-dir names on a command line."""
+    for flag, value in zip(arguments, [*arguments[1:], ""], strict=False):
+        name, equals, given = flag.replace("_", "-").partition("=")
+        if name == "--run-dir" and (given if equals else value):
+            return Path(flag.partition("=")[2] if equals else value)
+    return None
 
 
 def _end(number: int, frame: FrameType | None) -> None:
+    name = signal.Signals(number).name
+    attempts.end(goes_on=name != "SIGINT", sentence=f"Stopped by {name}: it still imported.")
     os._exit(INTERRUPTED if number == signal.SIGINT else TRY_AGAIN)

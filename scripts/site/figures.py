@@ -16,10 +16,11 @@ from imggen.publishing import pictures
 from imggen.studies import dirac, ladder, process, readable, trade
 from imggen.studies.audit import audit
 from imggen.studies.chaos import study as chaos
+from imggen.studies.requeue import study as requeue
 
 KINDS = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
 """The file and the caption of each kind of figure that a page can ask for."""
-for study in (audit, chaos, dirac, ladder, process, readable, sweep, trade):
+for study in (audit, chaos, dirac, ladder, process, readable, requeue, sweep, trade):
     KINDS |= study.FIGURES
 
 PHONE = 500

@@ -1,0 +1,106 @@
+"""What a script of experiments/ would do with these flags, asked before it is sent anywhere."""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+from imggen.runs.places import runs
+from imggen.system.early import run_dir
+from imggen.system.errors import UserError
+from imggen.system.files import probe
+
+LEAST_ROOM = 64 * 1024**2
+"""Bytes that a run directory's disk must have left: a checkpoint or two."""
+
+
+class Training(Protocol):
+    """What a launch needs to know of a TrainConfig."""
+
+    batch_size: int
+    checkpoint_seconds: float
+
+    def check(self) -> None: ...
+
+
+class Options(Protocol):
+    """What a launch needs to know of an experiment's options."""
+
+    train: Training
+
+
+class Trains(Protocol):
+    """An experiment: it says what its flags mean. Studies have a slug alone."""
+
+    slug: str
+
+    def parse(self, args: list[str]) -> Options: ...
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A script with flags."""
+
+    script: Path
+    flags: tuple[str, ...]
+    slug: str
+    run_dir: Path
+    training: Training | None
+    """None for a study, which reads its flags itself."""
+
+
+def ask(script: Path, flags: tuple[str, ...]) -> Asked:
+    """Reads the script and its flags, as it would itself.
+
+    Raises: UserError when it does not exist or is no experiment; SystemExit for a flag that it
+    does not know, which is told.
+    """
+    if not script.is_file():
+        raise UserError(f"There is no script {script}: name one of experiments/.")
+    if script.suffix != ".py":
+        raise UserError(f"{script} is no Python script: name one of experiments/.")
+    try:
+        experiment = runpy.run_path(str(script))["experiment"]
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(
+            f"{script} can't be read as an experiment ({type(error).__name__}: {reason})."
+        ) from error
+    training = None
+    if hasattr(experiment, "parse"):
+        training = _parsed(cast(Trains, experiment), script, flags)
+    folder = run_dir(list(flags)) or runs() / experiment.slug
+    return Asked(script.resolve(), flags, experiment.slug, folder.absolute(), training)
+
+
+def _parsed(experiment: Trains, script: Path, flags: tuple[str, ...]) -> Training:
+    program, sys.argv[0] = sys.argv[0], script.name  # whose flags a refusal speaks of
+    try:
+        training = experiment.parse(list(flags)).train
+    finally:
+        sys.argv[0] = program
+    training.check()
+    return training
+
+
+def refuse_unwritable_run(folder: Path, *, make: bool) -> None:
+    """Raises UserError when nothing can be kept there; `make` it to be sure, or only look."""
+    try:
+        if make:
+            probe(folder / "attempts.json")
+        above = folder
+        while not above.exists():
+            above = above.parent
+        if not above.is_dir():
+            raise UserError(f"The run directory {folder} can't be made: {above} is a file.")
+        if shutil.disk_usage(above).free < LEAST_ROOM:
+            raise UserError(f"The disk of the run directory {folder} is full: choose another one.")
+    except OSError as error:
+        raise UserError(
+            f"Can't write to the run directory {folder} ({error.strerror}): choose another one "
+            "with --run-dir after the --."
+        ) from error

@@ -1,0 +1,92 @@
+"""`imggen fetch`: what a run published on another machine, verified before it is put in place."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tyro.conf import Positional
+
+from imggen.launch.remote import Remote, refuse_slug
+from imggen.publishing.publish import publish
+from imggen.runs.places import checkout
+from imggen.runs.settings import Manifest
+from imggen.system.errors import UserError
+from imggen.system.files import read_json, sha256_file
+
+MANIFEST = "manifest.json"
+
+
+def fetch(
+    host: Annotated[Positional[str], tyro.conf.arg(metavar="HOST")],
+    slug: Annotated[Positional[str], tyro.conf.arg(metavar="SLUG")],
+    folder: str = "imggen",
+    to: Path | None = None,
+    ssh: str = "ssh",
+) -> int:
+    """Brings back what a run published on another machine, once every file has its hash.
+
+    Args:
+        host: HOST or USER@HOST, which ssh reaches by a key.
+        slug: The slug of the experiment: dcgan-mnist.
+        folder: The folder of the checkout there, from the home folder.
+        to: The folder whose docs/ or runs/ takes it; default this checkout.
+        ssh: How ssh is called: "ssh -p 2222".
+    """
+    refuse_slug(slug)
+    there = Remote(host, folder, tuple(shlex.split(ssh)))
+    there.refuse_missing(("rsync",))
+    place = _place(there, slug)
+    target = (to or checkout() or Path.cwd()) / place
+    with tempfile.TemporaryDirectory(prefix="imggen-fetch-") as waiting:
+        there.copy(there.path(place) + "/", waiting, "--no-links", "--max-size=1G")
+        manifest, files = verified(Path(waiting), slug)
+        publish(target, files, None, manifest)
+    print(f"{slug} of {host}, {len(files)} files, in {target}")
+    return 0
+
+
+def _place(there: Remote, slug: str) -> str:
+    """Where the newest publication lies: in docs/, or below the run for other settings.
+
+    Raises: UserError where there is none.
+    """
+    assets = f"docs/assets/experiments/{slug}"
+    places = [assets, f"runs/{slug}/{assets}"]
+    manifests = " ".join(f"{place}/{MANIFEST}" for place in places)
+    done = there.ask(f"cd {there.folder} && ls -t {manifests} 2>/dev/null")
+    newest = done.stdout.split("\n")[0]
+    if not newest:
+        raise UserError(
+            f"{there.host} published no {slug} in {there.folder}: is it finished? Its log is "
+            f"{there.folder}/imggen-{slug}.log."
+        )
+    return newest.removesuffix(f"/{MANIFEST}")
+
+
+def verified(folder: Path, slug: str) -> tuple[Manifest, dict[str, bytes]]:
+    """A publication whose files are those of its manifest.
+
+    Raises: UserError that names the first that is not.
+    """
+    manifest = read_json(folder / MANIFEST)
+    hashes = manifest.get("files")
+    if manifest.get("slug") != slug or not isinstance(hashes, dict):
+        raise UserError(f"What came is no publication of {slug}: its manifest says otherwise.")
+    files = {}
+    for name, digest in hashes.items():
+        path = folder / name
+        if Path(name).name != name or name == MANIFEST or not path.is_file() or path.is_symlink():
+            raise UserError(
+                f"{name!r} of the manifest of {slug} did not come: nothing was changed here."
+            )
+        if sha256_file(path) != digest:
+            raise UserError(
+                f"{name} is not the file that {slug} published: it was changed there, or on its "
+                "way; nothing was changed here."
+            )
+        files[name] = path.read_bytes()
+    return manifest, files

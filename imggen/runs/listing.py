@@ -1,0 +1,170 @@
+"""How runs fare, by what lies in their folders; and by the queue, where there is one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from imggen.runs.folder import FAILED, STOPPED, RunDir
+from imggen.system import attempts, locks, slurm
+from imggen.system.errors import UserError
+from imggen.system.files import read_json
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+MARKS = ("log.txt", "stats.jsonl", attempts.NAME, "checkpoint.pt")
+"""A folder with one of these is a run."""
+PASSED = ("docs", "frames", "tensorboard")
+DEPTH = 3
+RECENT_ROWS = 20
+"""Rows of statistics by which the time left is judged."""
+BEGAN = re.compile(r"(?:starting|resuming at step (\d+)) of (\d+)")
+STOPPED_AT = re.compile(rf"{STOPPED}.* at step (\d+)")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run directory at a glance."""
+
+    name: str
+    folder: str
+    state: str
+    """queued, running, interrupted, finished or failed."""
+    reason: str
+    """Why, or what it does just now."""
+    step: int
+    steps: int | None
+    images_per_second: float | None
+    """Of a running one, as is the time left."""
+    seconds_left: float | None
+    job: str | None
+
+
+def listed(folders: tuple[Path, ...]) -> list[Listed]:
+    """Every run below these folders, each named by its way from there.
+
+    Raises: UserError for a folder that does not exist.
+    """
+    queue = slurm.queue()
+    found = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"There is no folder {folder}: give one that holds runs.")
+        for run in _runs(folder, DEPTH):
+            name = folder.name if run == folder else str(run.relative_to(folder))
+            found.append(glance(name, run, queue))
+    return found
+
+
+def _runs(folder: Path, depth: int) -> Iterator[Path]:
+    if any((folder / mark).exists() for mark in MARKS):
+        yield folder
+    for below in sorted(folder.iterdir()) if depth else ():
+        if below.is_dir() and below.name not in PASSED:
+            yield from _runs(below, depth - 1)
+
+
+def glance(name: str, folder: Path, queue: dict[str, str]) -> Listed:
+    """One run; `queue` holds the state of each job."""
+    run, job = RunDir(folder), attempts.read(folder)["job"]
+    log = _lines(run.log_file)
+    rows = run.read_stats()
+    begun = [found for line in log if (found := BEGAN.match(line))]
+    steps = int(begun[-1][2]) if begun else None
+    at = _step(rows, log, begun)
+    state, reason = _state(run, log, queue.get(job or ""), trained=at == steps)
+    running = state == "running" and rows and steps is not None and at < steps
+    return Listed(
+        name=name,
+        folder=str(folder),
+        state=state,
+        reason=reason,
+        step=at,
+        steps=steps,
+        images_per_second=rows[-1].get("images_per_second") if running else None,
+        seconds_left=_seconds_left(rows, steps) if running and steps is not None else None,
+        job=job if job in queue else None,
+    )
+
+
+def _step(rows: list[dict[str, float]], log: list[str], begun: list[re.Match[str]]) -> int:
+    """The last one that is known of."""
+    seen = [int(rows[-1]["step"])] if rows else [0]
+    seen += [int(found[1]) for line in log[-1:] if (found := STOPPED_AT.match(line))]
+    return max(*seen, int(begun[-1][1] or 0) if begun else 0)
+
+
+def _state(run: RunDir, log: list[str], queued: str | None, trained: bool) -> tuple[str, str]:
+    """What a run does, and why."""
+    told, last = attempts.read(run.path), log[-1] if log else ""
+    if is_held(run.path):
+        return "running", "scoring and drawing" if trained else "training"
+    if queued is not None and queued.startswith("PENDING"):
+        return "queued", f"job {told['job']} {queued.removeprefix('PENDING').strip(' ()')}".strip()
+    if queued is not None:
+        return "running", f"job {told['job']} {queued.lower()}"
+    if last.startswith(FAILED):
+        return "failed", last.removeprefix(FAILED)
+    if told["error"]:
+        return "failed", told["error"]
+    if told["done"] or _is_finished(run, last):
+        return "finished", last if last.startswith("published") else ""
+    if last.startswith(STOPPED):
+        return "interrupted", last
+    return "interrupted", "it ended without a word" if log else "it did not begin"
+
+
+def _is_finished(run: RunDir, last: str) -> bool:
+    """Whether all was done that was asked for."""
+    if last.startswith("published in"):
+        return True
+    try:
+        unscored = "--no-publish" in read_json(run.manifest)["command"]
+        return unscored and last.startswith("weights in")
+    except (UserError, KeyError, TypeError):
+        return False
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process works in the folder now; asks without getting in its way."""
+    path = folder / locks.NAME
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        if held["host"] == socket.gethostname():
+            os.kill(int(held["pid"]), 0)
+    except PermissionError:
+        pass  # somebody else's process
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    if fcntl is None:
+        return True
+    # Its number may have gone to another process since: only the lock itself tells.
+    with open(path, encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:  # it is held, or this file system knows no locks
+            return True
+    return False
+
+
+def _seconds_left(rows: list[dict[str, float]], steps: int) -> float | None:
+    """By the pace of the last rows."""
+    first, last = rows[-RECENT_ROWS:][0], rows[-1]
+    done = last["step"] - first["step"]
+    passed = last.get("wall_seconds", 0) - first.get("wall_seconds", 0)
+    return round(passed / done * (steps - last["step"]), 1) if done > 0 and passed > 0 else None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []

@@ -1,0 +1,178 @@
+"""Jobs that a real SLURM stops in every phase of their life: when they ran, waited, and went on."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict, cast
+
+import tyro
+
+from imggen.drawing.charts import COLOURS, INK, drawing, svg
+from imggen.publishing.study import (
+    Begun,
+    StudyOptions,
+    common_manifest,
+    publish_study,
+    published_folder,
+    run_folder,
+)
+from imggen.studies.requeue.cluster import Cluster, missing
+from imggen.studies.requeue.jobs import Event, Job, Plan, Span, follow, submit, weights
+from imggen.system import attempts
+from imggen.system.command import run_command
+from imggen.system.errors import UserError
+from imggen.system.files import Json, json_bytes, read_json
+
+FILE = "requeue.json"
+FIGURES = {
+    "requeue": (
+        "requeue.svg",
+        "The same training as eight jobs of one SLURM cluster. A diamond is what was done to it, "
+        "a dot the moment at which it said that it stops.",
+    )
+}
+LONGEST_SECONDS = 900.0
+PALETTE = {
+    "waits": "#a9aeb8",
+    "begins": COLOURS[4],
+    "trains": COLOURS[0],
+    "scores": COLOURS[2],
+}
+SAYS = {
+    "waits": "in the queue",
+    "begins": "imports and loads",
+    "trains": "trains",
+    "scores": "scores and draws",
+}
+
+
+class Seen(TypedDict):
+    """One job of requeue.json."""
+
+    name: str
+    spans: list[Span]
+    events: list[Event]
+    turns: int
+    state: str
+    same_weights: bool | None
+    """As the undisturbed job's; None for one that came to no end."""
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Requeue:
+    """The question with its settings of record: a script, its flags, what is done to each job."""
+
+    slug: str
+    title: str
+    script: str
+    flags: tuple[str, ...]
+    plans: tuple[Plan, ...]
+    """The first one is not disturbed."""
+
+    method_path = f"{follow.__module__}:follow"
+    loop = None
+
+    def config(self) -> Json:
+        """The settings of record."""
+        plans = [[vars(plan)[name] for name in vars(plan)] for plan in self.plans]
+        return {"method": {"script": self.script, "flags": list(self.flags), "plans": plans}}
+
+    def main(self) -> None:
+        """Reads the command line, does it, publishes, and exits: 0 done, 2 bad input."""
+        run_command(lambda: self.run(tyro.cli(StudyOptions, description=f"{self.title}.")))
+
+    def run(self, options: StudyOptions) -> None:
+        """Starts a cluster and runs all jobs in it; `--from-published` only draws again.
+
+        Raises: UserError where there can be no cluster.
+        """
+        begun, config = Begun(), self.config()
+        if options.from_published:
+            folder = published_folder(self, options, config)
+            manifest = read_json(folder / "manifest.json")
+            found = cast("list[Seen]", read_json(folder / FILE)["jobs"])
+        else:
+            found = self.measure(options)
+            manifest = common_manifest(self, config, None, seed=0) | begun.facts()
+        if options.publish:
+            files = {FIGURES["requeue"][0]: picture(found), FILE: json_bytes({"jobs": found})}
+            publish_study(self, options, files, manifest)
+
+    def measure(self, options: StudyOptions) -> list[Seen]:
+        """All jobs in one cluster, to their ends."""
+        if (reason := missing()) is not None:
+            raise UserError(f"This study starts a SLURM cluster of its own, and {reason}.")
+        run = run_folder(self, options).absolute()
+        shutil.rmtree(run, ignore_errors=True)
+        cluster = Cluster(run / "slurm")
+        try:
+            cluster.start()
+            started = time.monotonic()
+            jobs = [submit(plan, self.script, self.flags, run, cluster) for plan in self.plans]
+            follow(jobs, cluster, started, LONGEST_SECONDS)
+        finally:
+            cluster.stop()
+        undisturbed = weights(jobs[0])
+        found = [_seen(job, undisturbed) for job in jobs]
+        for each in found:
+            told = {True: "the same weights", False: "OTHER WEIGHTS", None: "no weights"}
+            print(f"{each['name']}: {each['turns']} turns, {told[each['same_weights']]}")
+        return found
+
+
+def _seen(job: Job, undisturbed: str | None) -> Seen:
+    ended = weights(job)
+    return {
+        "name": job.plan.name,
+        "spans": [
+            {**span, "begin": _s(span["begin"]), "end": _s(span["end"])} for span in job.spans
+        ],
+        "events": [{"at": _s(event["at"]), "what": event["what"]} for event in job.events],
+        "turns": sum(span["phase"] == "begins" for span in job.spans),
+        "state": job.state,
+        "same_weights": None if ended is None else ended == undisturbed,
+        "error": attempts.read(job.folder)["error"],
+    }
+
+
+def _s(seconds: float) -> float:
+    return round(seconds, 1)
+
+
+def picture(found: Sequence[Seen]) -> bytes:
+    """SVG: a bar for each job, in the order of their names, time from left to right."""
+    with drawing(7.0, 0.62 * len(found) + 1.2) as (figure, buffer):
+        axis = figure.subplots()
+        for row, job in enumerate(found):
+            for span in job["spans"]:
+                axis.barh(
+                    row,
+                    span["end"] - span["begin"],
+                    left=span["begin"],
+                    height=0.5 if span["phase"] != "waits" else 0.12,
+                    color=PALETTE[span["phase"]],
+                )
+            for event in job["events"]:
+                said = event["what"].startswith("Stopped")
+                axis.plot(
+                    event["at"],
+                    row - (0.0 if said else 0.36),
+                    "o" if said else "D",
+                    color=INK if said else COLOURS[1],
+                    markersize=4 if said else 5,
+                )
+        axis.set_yticks(range(len(found)), [job["name"] for job in found])
+        axis.invert_yaxis()
+        axis.set_xlabel("seconds since the first job was submitted")
+        axis.grid(axis="x", color=INK, alpha=0.2, linewidth=0.6)
+        axis.set_axisbelow(True)
+        handles = [
+            axis.barh(0, 0, color=PALETTE[phase], label=said) for phase, said in SAYS.items()
+        ]
+        figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False,
+                      fontsize=9, labelcolor=INK)  # fmt: skip
+        return svg(figure, buffer)

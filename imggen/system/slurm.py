@@ -1,0 +1,52 @@
+"""SLURM, where there is one: the job that this process belongs to, and what its commands answer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from imggen.system.errors import UserError
+
+ANSWER_SECONDS = 30.0
+"""A busy controller may take its time; a dead one must not hold us for ever."""
+
+
+def job_id() -> str | None:
+    """This process's job as squeue writes it (17, or 17_3 in an array); None outside SLURM."""
+    environ = os.environ
+    if "SLURM_ARRAY_JOB_ID" in environ and "SLURM_ARRAY_TASK_ID" in environ:
+        return f"{environ['SLURM_ARRAY_JOB_ID']}_{environ['SLURM_ARRAY_TASK_ID']}"
+    return environ.get("SLURM_JOB_ID")
+
+
+def ask(*command: str) -> str:
+    """What a command of SLURM prints. Raises: UserError with its own reason when it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"There is no {command[0]} on this machine: do this on the login node of a SLURM "
+            "cluster, or start the script itself here."
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"SLURM left {command[0]} unanswered: try again later.") from error
+    if done.returncode != 0:
+        reason = (done.stderr or done.stdout).strip().split("\n")[-1]
+        raise UserError(f"SLURM refused ({reason}).")
+    return done.stdout
+
+
+def queue() -> dict[str, str]:
+    """State of each of this user's jobs (PENDING, RUNNING, ...); empty where there is no SLURM."""
+    if shutil.which("squeue") is None:
+        return {}
+    try:
+        told = ask("squeue", "--me", "-h", "-r", "-o", "%i|%T|%r")
+    except UserError:
+        return {}
+    jobs = {}
+    for line in told.splitlines():
+        job, state, reason = (*line.split("|", 2), "", "")[:3]
+        jobs[job] = f"{state} ({reason})" if reason not in ("", "None") else state
+    return jobs
