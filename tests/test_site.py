@@ -47,6 +47,13 @@ def test_no_macro_is_left_as_it_was_written(site):
         assert not re.search(r"<(?:p|td|li)>\s*\{\{", page.read_text()), page
 
 
+def test_formulas_keep_their_commas_and_the_room_that_they_will_need(site):
+    html = (site / "blog" / "the-game" / "index.html").read_text()
+    heights = [float(height) for height in re.findall(r"--high: ([\d.]+)em", html)]
+    assert min(heights) < 5 < max(heights), "lines count"
+    assert re.search(r'class="whole"><span class="arithmatex"[^>]*>[^<]+</span>[,.]</span>', html)
+
+
 def test_french_pages_are_french_all_round_and_pairs_lead_there_and_back(site):
     pairs = runpy.run_path(str(REPOSITORY / "scripts" / "site" / "languages.py"))["PAIRS"]
     for page in (site / "fr").rglob("index.html"):
@@ -54,6 +61,8 @@ def test_french_pages_are_french_all_round_and_pairs_lead_there_and_back(site):
         assert '<html lang="fr"' in html and "Aller au contenu" in html and "Rechercher" in html
         for english in ("Skip to content", "Table of contents", "Back to top", "Switch to dark"):
             assert english not in html, f"{page}: {english}"
+        tabs = re.findall(r'class="md-tabs__link">\s*([^<]*?)\s*</a>', html)
+        assert tabs[:3] == ["Accueil", "Articles", "État de l’art"], page
     for pair in pairs:
         urls = [uri.removesuffix(".md").removesuffix("index").rstrip("/") for uri in pair]
         for here, other, language in zip(urls, urls[::-1], ("fr", "en"), strict=True):

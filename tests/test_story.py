@@ -79,3 +79,11 @@ def test_every_work_of_the_bibliography_is_told_somewhere():
     for page in DOCS.rglob("*.md"):
         cited |= set(re.findall(r"@([\w:-]+)", page.read_text(encoding="utf-8")))
     assert keys - cited == set()
+
+
+def test_every_post_asks_questions_and_says_what_to_remember():
+    for post in sorted((DOCS / "blog" / "posts").glob("*.md")):
+        text = post.read_text(encoding="utf-8")
+        assert text.count('??? question "') >= 2, post.name
+        remembered = text.split("\n## What to remember\n")[1].split("\n## ")[0]
+        assert len(re.findall("^- ", remembered, re.MULTILINE)) >= 3, post.name

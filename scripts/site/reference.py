@@ -28,7 +28,7 @@ ROOMS = (
 )
 """From the highest room to the lowest, as they are told in docs/contributing.md."""
 
-FRONT = "---\nsearch:\n  exclude: true\ndescription: {}\n---\n\n"
+FRONT = "---\n{}search:\n  exclude: true\ndescription: {}\n---\n\n"
 """Module pages would be most of the search index, which every page loads; their index is found."""
 
 
@@ -40,9 +40,14 @@ def modules() -> list[str]:
     return sorted([*files, "imggen.methods"], key=lambda name: (ROOMS.index(room_of(name)), name))
 
 
-def front(said: str) -> str:
+def front(said: str, title: str = "") -> str:
     """The head of a page of a module that says so much of itself."""
-    return FRONT.format(json.dumps(said, ensure_ascii=False))
+    return FRONT.format(title and f"title: {title}\n", json.dumps(said, ensure_ascii=False))
+
+
+def breakable(name: str) -> str:
+    """A module's name as HTML that a narrow line may break between its words."""
+    return name.replace(".", ".<wbr>").replace("_", "_<wbr>")
 
 
 def room_of(module: str) -> str:
@@ -64,7 +69,8 @@ def pages() -> dict[str, str]:
     made = method_pages.pages({name: f"reference/{name}.md" for name in summaries})
     for name, said in summaries.items():
         made[f"reference/{name}.md"] = (
-            f"{front(said)}# {name}\n\n::: {name}\n    options:\n      show_root_toc_entry: false\n"
+            f"{front(said, name)}# {breakable(name)}\n\n"
+            f"::: {name}\n    options:\n      show_root_toc_entry: false\n"
         )
     made["reference/index.md"] = index(summaries)
     return made
@@ -77,8 +83,8 @@ def index(summaries: dict[str, str]) -> str:
         lines += ["", f"## {room}", "", summary(f"imggen.{room}"), ""]
         lines += ["| module | what it is |", "|---|---|"]
         for name in names:
-            shown = name.replace(".", ".<wbr>").replace("_", "_<wbr>")
-            lines.append(f"| [<code>{shown}</code>]({name}.md) | {summaries[name]} |")
+            shown = f"<code>{breakable(name)}</code>"
+            lines.append(f"| [{shown}]({name}.md) | {summaries[name]} |")
     return "\n".join(lines) + "\n"
 
 
