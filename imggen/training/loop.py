@@ -39,7 +39,8 @@ VERSION = 1
 Whoever changes what a training ends with raises it: what was trained before becomes stale.
 """
 SYNC_STEPS = 10
-"""Stop signals, losses and checkpoint times are looked at every so many steps."""
+"""Losses and checkpoint times, and of several processes stop signals, are looked at so often."""
+Draw = Callable[[Method, int], None]
 
 
 class Trainer:
@@ -85,8 +86,6 @@ class Trainer:
             for optimizer in self.method.optimizers.values()
         }
         self.settle: Callable[[], None] = lambda: None  # waits until a checkpoint is copied
-
-    # -- one step ---------------------------------------------------------------------------
 
     def batch(self, step: int) -> Batch:
         """This rank's share of the images of step `step`."""
@@ -200,7 +199,7 @@ class Trainer:
 
     # -- the loop -------------------------------------------------------------------------------
 
-    def train(self, draw: Callable[[Method, int], None]) -> int:
+    def train(self, draw: Draw) -> int:
         """Trains up to `config.steps`; `draw(ema, step)` is called for each frame.
 
         Returns: the step at which it began.
@@ -212,27 +211,19 @@ class Trainer:
         self.announce()
         begun, writer = self.step, Writer(self.run.path, self.run.log)
         self.settle = writer.settle
-        frames = frame_steps(self.config)
         progress = Progress(self.config, self.step, self.world.is_main, self.run)
         try:
             with StopSignals().listening() as signals:
-                self._loop(draw, writer, frames, progress, signals)
+                self._loop(draw, writer, progress, signals)
             writer.wait()
         finally:
             progress.close()
             writer.close()
         return begun
 
-    def _loop(
-        self,
-        draw: Callable[[Method, int], None],
-        writer: Writer,
-        frames: set[int],
-        progress: Progress,
-        signals: StopSignals,
-    ) -> None:
-        started = saved = time.monotonic()
-        wall_before = self.wall_seconds
+    def _loop(self, draw: Draw, writer: Writer, progress: Progress, signals: StopSignals) -> None:
+        started, frames = time.monotonic(), frame_steps(self.config)
+        wall_before, saved = self.wall_seconds, started
         if self.step == 0 and 0 in frames and self.world.is_main:
             draw(self.ema, 0)
         while self.step < self.config.steps:

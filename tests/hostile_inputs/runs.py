@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pickle
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,6 +46,20 @@ def checkpoints(data: bytes | Callable[[Path], bytes]) -> Make:
             path.write_bytes(made)
 
     return make
+
+
+def folders(folder: Path) -> None:
+    """Puts a folder in place of every checkpoint."""
+    for path in (folder / "RUN").glob("checkpoint*.pt"):
+        path.unlink()
+        path.mkdir()
+
+
+def zipped(name: str, data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, data)
+    return buffer.getvalue()
 
 
 def of_run(folder: Path) -> bytes:
@@ -94,6 +110,17 @@ def runs() -> Iterator[Case]:
             "not a checkpoint",
         ),
         "a list": (checkpoints(saved([1, 2])), "not a checkpoint"),
+        "a folder": (folders, "can't be read"),
+        "an archive of something else": (
+            checkpoints(zipped("a.txt", b"x")),
+            "truncated or corrupt",
+        ),
+        "of a newer imggen": (state(lambda s: s.update(format=99)), "written by a newer imggen"),
+        "whose format is text": (state(lambda s: s.update(format="2")), "its format is"),
+        "whose state holds a class of ours": (
+            state(lambda s: s.update(method={"x": Case})),
+            "not a checkpoint",
+        ),
         "without a step": (state(lambda s: s.pop("step")), "not a checkpoint"),
         "with another identity": (state(lambda s: s.update(identity={})), "other settings"),
         "whose identity is text": (state(lambda s: s.update(identity="me")), "other settings"),
@@ -112,6 +139,8 @@ def runs() -> Iterator[Case]:
         )
     for what, (make, says) in damages.items():
         yield Case(kind, what, resumed(), says, make)
+    yield Case("A run directory", "whose lock is a folder", resumed(), "Can't write",
+               lambda f: ((f / "RUN/lock").unlink(), (f / "RUN/lock").mkdir()))  # fmt: skip
 
 
 def compared() -> Iterator[Case]:
@@ -202,9 +231,11 @@ def published() -> Iterator[Case]:
             folder
         )
 
-    def no_weights(folder: Path) -> None:
+    def weights_of(data: bytes | Callable[[Path], bytes]) -> Make:
+        """Weights with the hash that the manifest promises."""
+        return lambda folder: told(folder, data if isinstance(data, bytes) else data(folder))
 
-        data = pickle.dumps(Crafted(folder))
+    def told(folder: Path, data: bytes) -> None:
         (folder / "RUN" / "weights.safetensors").write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
         edit("RUN/manifest.json", lambda m: m["files"].update({"weights.safetensors": digest}))(
@@ -212,4 +243,19 @@ def published() -> Iterator[Case]:
         )
 
     yield case("weights of something else", "holds other weights", other_weights)
-    yield case("a pickle that runs code, called weights.safetensors", "can't be read", no_weights)
+    crafted = {
+        "a pickle that runs code, called weights.safetensors": lambda f: pickle.dumps(Crafted(f)),
+        "an archive that runs code, called weights.safetensors": lambda f: saved(Crafted(f)),
+        "weights whose header says it is larger than memory": b"\xff" * 7 + b"\x0f{}",
+        "weights that reach beyond their file": header([4], [0, 1 << 40]),
+        "weights of more numbers than there are": header([1 << 40, 1 << 40], [0, 16]),
+        "weights of a type that is none": header([4], [0, 16], "PICKLE"),
+    }
+    for what, data in crafted.items():
+        yield case(what, "can't be read", weights_of(data))
+
+
+def header(shape: list[int], offsets: list[int], dtype: str = "F32") -> bytes:
+    """A safetensors file of 16 bytes whose header says this of them."""
+    said = json.dumps({"x": {"dtype": dtype, "shape": shape, "data_offsets": offsets}}).encode()
+    return len(said).to_bytes(8, "little") + said + bytes(16)
