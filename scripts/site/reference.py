@@ -13,7 +13,17 @@ import method_pages
 import imggen
 
 ROOMS = (
-    *("cli", "sweep", "experiment", "studies", "evaluation", "training", "publishing", "features"),
+    *(
+        "cli",
+        "sweep",
+        "experiment",
+        "studies",
+        "launch",
+        "evaluation",
+        "training",
+        "publishing",
+        "features",
+    ),
     *("runs", "data", "methods", "metrics", "drawing", "nn", "system"),
 )
 """From the highest room to the lowest, as they are told in docs/contributing.md."""
