@@ -119,6 +119,8 @@ class Experiment:
     def run(self, options: Asked) -> None:
         """Trains (or takes the published weights), then evaluates and publishes if asked."""
         if options.from_published:
+            if read_environment().size > 1:
+                raise UserError("--from-published trains nothing: start it with one process.")
             self.from_published(options)
             return
         run = RunDir(run_folder(self, options))

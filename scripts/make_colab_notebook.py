@@ -84,22 +84,19 @@ CELLS = [
     (
         "md",
         "## What is kept\n\n"
-        "| on Drive | what it is | after a disconnect |\n"
-        "|---|---|---|\n"
-        "| `runs/NAME/checkpoint.pt` | all that the next step depends on | the training goes on "
-        "from it; if Drive has only half of it, from the one before, and that is said |\n"
-        "| `runs/NAME/stats.jsonl`, `frames/` | curves and pictures of the way | rows after the "
-        "checkpoint are made again |\n"
-        "| `runs/NAME/weights.safetensors` | the finished generator | kept; nothing is trained "
-        "again |\n"
-        "| `runs/NAME/docs/` | figures, scores and their manifest | made again if they were not "
-        "finished |\n"
-        "| `data/` | the downloaded images | not downloaded again |\n"
-        "| `commit.txt` | the version of the code | delete it, and choose another `NAME`, to take "
-        "today's |\n\n"
+        "On Drive, in `imggen/runs/NAME`:\n\n"
+        "- `checkpoint.pt`, all that the next step depends on. The training goes on from it. If "
+        "Drive has only half of it, it goes on from the one before, and says so.\n"
+        "- `stats.jsonl` and `frames`: curves and pictures of the way. What is later than the "
+        "checkpoint is made again.\n"
+        "- `weights.safetensors`, the finished generator: nothing is trained again.\n"
+        "- `docs`: figures, scores and their manifest. They are made again if they were not "
+        "finished.\n\n"
+        "Beside it, `data` holds the downloaded images, and `commit.txt` the version of the code: "
+        "delete it, and choose another `NAME`, to take today's.\n\n"
         "Lost are the steps since the last checkpoint. A runtime with another kind of GPU goes on "
         "too, and the log says that the bits then differ. Two runtimes at once on one `NAME` are "
-        "one too many: Drive has no locks that would stop the second.",
+        "one too many: do not count on Drive to stop the second.",
     ),
 ]
 

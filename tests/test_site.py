@@ -35,6 +35,7 @@ def test_every_promised_page_is_there(site):
         "contributing/ bibliography/ state-of-the-art/timeline/ state-of-the-art/which-one/ "
         "presentation/ fr/ fr/etat-de-l-art/ fr/glossaire/ fr/rapport-de-decembre/ "
         "fr/presentation/ methods/dcgan/ methods/vae/ notebooks/sample/ "
+        "notebooks/colab/ run-anywhere/ "
         "reference/imggen.training.loop/ reference/imggen.metrics.frechet/"
     )
     for page in promised.split():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from imggen.system import distributed, peers
 from imggen.system.device import choose_device
 from imggen.system.errors import UserError
 from imggen.system.world import World
@@ -29,6 +32,25 @@ def test_each_process_needs_a_gpu(monkeypatch):
     assert choose_device("cuda", World(1, 3, 1)) == torch.device("cuda:1")
     with pytest.raises(UserError, match="Start as many processes as there are GPUs"):
         choose_device("auto", World(2, 3, 2))
+
+
+def test_a_gpu_for_each_process_where_a_cluster_shows_each_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert choose_device("cuda", World(1, 2, 1)) == torch.device("cuda:0")
+
+    def said_by(*gpus):
+        facts = {"kind of device": "cuda"}
+        texts = [json.dumps({"host": "n1", "gpu": gpu, "facts": facts}) for gpu in gpus]
+        return lambda: SimpleNamespace(gather=lambda text: texts)
+
+    about = SimpleNamespace(uuid="b")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: about)
+    monkeypatch.setattr(peers, "peers", said_by("a", "b"))
+    distributed.refuse_unlike({}, torch.device("cuda:0"), World(1, 2, 1))
+    monkeypatch.setattr(peers, "peers", said_by("b", "b"))
+    with pytest.raises(UserError, match="Processes 0 and 1 have one GPU of n1 between them"):
+        distributed.refuse_unlike({}, torch.device("cuda:0"), World(1, 2, 1))
 
 
 PAGE_FAULTS = """
