@@ -7,7 +7,7 @@ experiment = Requeue(
     slug="requeue",
     title="Stopped by a cluster, and going on",
     script="experiments/gan_mnist.py",
-    flags=("--data.name", "digits", "--train.steps", "4000", "--train.checkpoint-seconds", "2"),
+    flags=("--data.name", "digits", "--train.steps", "600", "--train.checkpoint-seconds", "2"),
     plans=(
         Plan("undisturbed"),
         Plan("requeued as it begins", "requeue", "begins"),
