@@ -104,6 +104,10 @@ class Job:
         wanted = plan.act != "none" and self.phase == plan.phase and self.done < plan.times
         return wanted and now - self.since >= plan.after
 
+    def has_lost_its_node(self) -> bool:
+        """Whether the cluster noticed that the job's node is gone."""
+        return self.plan.act == "lose the node" and self.done > 0 and self.state == "PENDING"
+
 
 def submit(
     plan: Plan, script: str, flags: tuple[str, ...], run: Path, cluster: Cluster, begun: float
@@ -130,6 +134,7 @@ def disturb(job: Job, cluster: Cluster, now: float) -> None:
         cluster.ask("sbatch", "-p", "high", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 5")
     elif job.plan.act == "lose the node":
         cluster.lose_node(NODE)
+        job.come_to("waits", now)  # though the cluster takes a while to notice
 
 
 def follow(
@@ -150,8 +155,8 @@ def follow(
             job.look(states.get(job.number, job.state), now)
             if job.is_due(now):
                 disturb(job, cluster, now)
-            elif job.phase == "waits" and NODE not in cluster.daemons:
-                cluster.start_node(NODE)  # its loss was noticed: it is repaired
+            elif job.has_lost_its_node() and NODE not in cluster.daemons:
+                cluster.start_node(NODE)  # repaired
         time.sleep(0.2)
 
 
