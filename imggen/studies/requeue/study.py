@@ -129,16 +129,19 @@ class Requeue:
 
     def followed(self, cluster: Cluster, run: Path) -> list[Job]:
         """The jobs at their ends; the first ones run while the last ones are still launched."""
-        begun, jobs = time.monotonic(), list[Job]()
+        begun, jobs, left = time.monotonic(), list[Job](), [*self.plans]
 
         def launch() -> None:
-            for plan in self.plans:
-                jobs.append(submit(plan, self.script, self.flags, run, cluster, begun))
+            while left:
+                jobs.append(submit(left.pop(0), self.script, self.flags, run, cluster, begun))
 
         with ThreadPoolExecutor(1) as launches:
             launching = launches.submit(launch)
-            follow(jobs, launching.done, cluster, begun, LONGEST_SECONDS)
-            launching.result()
+            try:
+                follow(jobs, launching.done, cluster, begun, LONGEST_SECONDS)
+                launching.result()
+            finally:
+                left.clear()  # who is stopped launches no more
         return jobs
 
 
