@@ -15,7 +15,7 @@ experiment = Requeue(
         Plan("requeued as it scores", "requeue", "scores"),
         Plan("pre-empted", "pre-empt", "trains", after=3, launch=("--partition", "kind")),
         Plan("node lost", "lose the node", "trains", after=4, launch=("--partition", "shaky")),
-        Plan("turns of a minute", launch=("--time", "3", "--lead", "130")),
+        Plan("turns of a minute", launch=("--time", "3", "--lead", "100")),
         Plan("gets nowhere", "requeue", "begins", times=9),
     ),
 )
