@@ -7,7 +7,7 @@ experiment = Requeue(
     slug="requeue",
     title="Stopped by a cluster, and going on",
     script="experiments/gan_mnist.py",
-    flags=("--data.name", "digits", "--train.steps", "4000", "--train.checkpoint-seconds", "2"),
+    flags=("--data.name", "digits", "--train.steps", "600", "--train.checkpoint-seconds", "2"),
     plans=(
         Plan("undisturbed"),
         Plan("requeued as it begins", "requeue", "begins"),
@@ -15,7 +15,7 @@ experiment = Requeue(
         Plan("requeued as it scores", "requeue", "scores"),
         Plan("pre-empted", "pre-empt", "trains", after=3, launch=("--partition", "kind")),
         Plan("node lost", "lose the node", "trains", after=4, launch=("--partition", "shaky")),
-        Plan("turns of a minute", launch=("--time", "2", "--lead", "90")),
+        Plan("turns of a minute", launch=("--time", "3", "--lead", "100")),
         Plan("gets nowhere", "requeue", "begins", times=9),
     ),
 )

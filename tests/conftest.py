@@ -21,7 +21,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-LONGEST = ("test_every_page_in_a_browser", "test_a_run_killed_many_times")
+LONGEST = (
+    "test_a_cluster_disturbs_jobs",
+    "test_every_page_in_a_browser",
+    "test_a_run_killed_many_times",
+)
 """Begun first, so that no worker waits for them at the end."""
 
 

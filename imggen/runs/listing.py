@@ -109,14 +109,15 @@ def _state(run: RunDir, log: list[str], queued: str | None, trained: bool) -> tu
         return "running", "scoring and drawing" if trained else "training"
     if queued is not None and queued.startswith("PENDING"):
         return "queued", f"job {told['job']} {queued.removeprefix('PENDING').strip(' ()')}".strip()
-    if queued is not None:
+    finished = _is_finished(run, last) or (told["done"] and not log)
+    if queued is not None and not finished:
         return "running", f"job {told['job']} {queued.lower()}"
     if last.startswith(FAILED):
         return "failed", last.removeprefix(FAILED)
+    if finished:
+        return "finished", last if last.startswith("published") else ""
     if told["error"]:
         return "failed", told["error"]
-    if told["done"] or _is_finished(run, last):
-        return "finished", last if last.startswith("published") else ""
     if last.startswith(STOPPED):
         return "interrupted", last
     return "interrupted", "it ended without a word" if log else "it did not begin"

@@ -8,6 +8,7 @@ from macro import MacroError
 
 from imggen import sweep
 from imggen.studies import comparison, ladder, process, trade
+from imggen.studies.requeue import study as requeue
 from imggen.system.files import Json
 
 DOWNLOADS = {
@@ -18,6 +19,7 @@ DOWNLOADS = {
     "curve": trade.FILE,
     "ladder": ladder.FILE,
     "passes": process.FILE,
+    "timeline": requeue.FILE,
     "weights": "weights.safetensors",
 }
 """What a reader may want of the files that were published."""

@@ -183,10 +183,6 @@ class Cluster:
             told[number] = said["JobState"]
         return told
 
-    def is_down(self, node: str) -> bool:
-        """Whether the controller noticed that it lost a node."""
-        return "down" in self.ask("sinfo", "-h", "-n", node, "-o", "%t")
-
     def stop(self) -> None:
         """Ends all jobs and then the daemons."""
         self.ask("scancel", "-s", "KILL", "--full", "-u", "root")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypedDict
@@ -103,8 +104,14 @@ class Job:
         wanted = plan.act != "none" and self.phase == plan.phase and self.done < plan.times
         return wanted and now - self.since >= plan.after
 
+    def has_lost_its_node(self) -> bool:
+        """Whether the cluster noticed that the job's node is gone."""
+        return self.plan.act == "lose the node" and self.done > 0 and self.state == "PENDING"
 
-def submit(plan: Plan, script: str, flags: tuple[str, ...], run: Path, cluster: Cluster) -> Job:
+
+def submit(
+    plan: Plan, script: str, flags: tuple[str, ...], run: Path, cluster: Cluster, begun: float
+) -> Job:
     """Launches a job as a person would. Raises: UserError when that fails."""
     folder = run / plan.name.replace(" ", "-").replace(",", "")
     done = subprocess.run(
@@ -114,7 +121,7 @@ def submit(plan: Plan, script: str, flags: tuple[str, ...], run: Path, cluster: 
     )  # fmt: skip
     if done.returncode != 0:
         raise UserError(f"{plan.name} could not be launched ({done.stderr.strip()}).")
-    return Job(plan, folder, done.stdout.split()[1])
+    return Job(plan, folder, done.stdout.split()[1], since=time.monotonic() - begun)
 
 
 def disturb(job: Job, cluster: Cluster, now: float) -> None:
@@ -127,29 +134,29 @@ def disturb(job: Job, cluster: Cluster, now: float) -> None:
         cluster.ask("sbatch", "-p", "high", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 5")
     elif job.plan.act == "lose the node":
         cluster.lose_node(NODE)
+        job.come_to("waits", now)  # though the cluster takes a while to notice
 
 
-def follow(jobs: list[Job], cluster: Cluster, begun: float, seconds: float) -> None:
-    """Watches and disturbs the jobs until all are over.
+def follow(
+    jobs: list[Job], complete: Callable[[], bool], cluster: Cluster, begun: float, seconds: float
+) -> None:
+    """Watches and disturbs the jobs until all are over and their list is `complete`.
 
     Raises: UserError when that takes longer than `seconds`.
     """
-    lost = False
-    while any(job.state not in OVER for job in jobs):
+    while not complete() or any(job.state not in OVER for job in jobs):
         now = time.monotonic() - begun
         if now > seconds:
             raise UserError(f"After {seconds:.0f} s these jobs are not over: {_left(jobs)}.")
         states = cluster.states()
-        for job in jobs:
+        for job in [*jobs]:
             if job.state in OVER:
                 continue
             job.look(states.get(job.number, job.state), now)
             if job.is_due(now):
                 disturb(job, cluster, now)
-                lost |= job.plan.act == "lose the node"
-        if lost and cluster.is_down(NODE):
-            cluster.start_node(NODE)  # repaired
-            lost = False
+            elif job.has_lost_its_node() and NODE not in cluster.daemons:
+                cluster.start_node(NODE)  # repaired
         time.sleep(0.2)
 
 

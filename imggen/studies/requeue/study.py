@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypedDict, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import tyro
 
@@ -19,6 +21,7 @@ from imggen.publishing.study import (
     published_folder,
     run_folder,
 )
+from imggen.runs.folder import STOPPED
 from imggen.studies.requeue.cluster import Cluster, missing
 from imggen.studies.requeue.jobs import Event, Job, Plan, Span, follow, submit, weights
 from imggen.system import attempts
@@ -26,12 +29,15 @@ from imggen.system.command import run_command
 from imggen.system.errors import UserError
 from imggen.system.files import Json, json_bytes, read_json
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 FILE = "requeue.json"
 FIGURES = {
     "requeue": (
         "requeue.svg",
-        "The same training as eight jobs of one SLURM cluster. A diamond is what was done to it, "
-        "a dot the moment at which it said that it stops.",
+        "The same training as eight jobs of one SLURM cluster. A diamond is what was done to it; "
+        "a hollow one the signal of SLURM before a time limit.",
     )
 }
 LONGEST_SECONDS = 900.0
@@ -111,9 +117,7 @@ class Requeue:
         cluster = Cluster(run / "slurm")
         try:
             cluster.start()
-            started = time.monotonic()
-            jobs = [submit(plan, self.script, self.flags, run, cluster) for plan in self.plans]
-            follow(jobs, cluster, started, LONGEST_SECONDS)
+            jobs = self.followed(cluster, run)
         finally:
             cluster.stop()
         undisturbed = weights(jobs[0])
@@ -122,6 +126,23 @@ class Requeue:
             told = {True: "the same weights", False: "OTHER WEIGHTS", None: "no weights"}
             print(f"{each['name']}: {each['turns']} turns, {told[each['same_weights']]}")
         return found
+
+    def followed(self, cluster: Cluster, run: Path) -> list[Job]:
+        """The jobs at their ends; the first ones run while the last ones are still launched."""
+        begun, jobs, left = time.monotonic(), list[Job](), [*self.plans]
+
+        def launch() -> None:
+            while left:
+                jobs.append(submit(left.pop(0), self.script, self.flags, run, cluster, begun))
+
+        with ThreadPoolExecutor(1) as launches:
+            launching = launches.submit(launch)
+            try:
+                follow(jobs, launching.done, cluster, begun, LONGEST_SECONDS)
+                launching.result()
+            finally:
+                left.clear()  # who is stopped launches no more
+        return jobs
 
 
 def _seen(job: Job, undisturbed: str | None) -> Seen:
@@ -145,34 +166,36 @@ def _s(seconds: float) -> float:
 
 def picture(found: Sequence[Seen]) -> bytes:
     """SVG: a bar for each job, in the order of their names, time from left to right."""
-    with drawing(7.0, 0.62 * len(found) + 1.2) as (figure, buffer):
+    with drawing(7.2, 0.6 * len(found) + 1.2) as (figure, buffer):
         axis = figure.subplots()
         for row, job in enumerate(found):
-            for span in job["spans"]:
-                axis.barh(
-                    row,
-                    span["end"] - span["begin"],
-                    left=span["begin"],
-                    height=0.5 if span["phase"] != "waits" else 0.12,
-                    color=PALETTE[span["phase"]],
-                )
-            for event in job["events"]:
-                said = event["what"].startswith("Stopped")
-                axis.plot(
-                    event["at"],
-                    row - (0.0 if said else 0.36),
-                    "o" if said else "D",
-                    color=INK if said else COLOURS[1],
-                    markersize=4 if said else 5,
-                )
+            _bar(axis, row, job)
+        longest = max(span["end"] for job in found for span in job["spans"])
+        axis.set(xlim=(0, longest * 1.3), ylim=(len(found) - 0.4, -0.7))
         axis.set_yticks(range(len(found)), [job["name"] for job in found])
-        axis.invert_yaxis()
-        axis.set_xlabel("seconds since the first job was submitted")
+        axis.set_xlabel("seconds since the first job was launched")
         axis.grid(axis="x", color=INK, alpha=0.2, linewidth=0.6)
         axis.set_axisbelow(True)
         handles = [
-            axis.barh(0, 0, color=PALETTE[phase], label=said) for phase, said in SAYS.items()
+            axis.barh(0, 0, color=PALETTE[phase], label=word) for phase, word in SAYS.items()
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False,
                       fontsize=9, labelcolor=INK)  # fmt: skip
         return svg(figure, buffer)
+
+
+def _bar(axis: Axes, row: int, job: Seen) -> None:
+    """One job: its phases, what was done to it, and how it ended."""
+    for span in job["spans"]:
+        thick = 0.12 if span["phase"] == "waits" else 0.46
+        length = span["end"] - span["begin"]
+        axis.barh(row, length, left=span["begin"], height=thick, color=PALETTE[span["phase"]])
+    acts = [event["at"] for event in job["events"] if not event["what"].startswith(STOPPED)]
+    heard = [event["at"] for event in job["events"]] if not acts else []
+    for times, fill in ((acts, COLOURS[1]), (heard, "none")):
+        axis.plot(times, [row - 0.38] * len(times), "D", color=COLOURS[1], markerfacecolor=fill,
+                  markersize=5)  # fmt: skip
+    said = {True: "same weights", False: "other weights", None: "stops, and says why"}
+    end = job["spans"][-1]["end"]
+    axis.annotate(said[job["same_weights"]], (end, row), (6, 0), textcoords="offset points",
+                  va="center", fontsize=9, color=INK)  # fmt: skip
