@@ -28,7 +28,7 @@ def two(tmp_path_factory) -> Path:
         cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    (folder / "said").write_text(done.stderr)
+    (folder / "said").write_text(done.stdout + done.stderr)
     return folder
 
 
