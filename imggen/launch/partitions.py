@@ -111,7 +111,9 @@ def refuse_too_little(partition: Partition, *, nodes: int, cpus: int, gpus: int)
     ):
         if sum(n >= asked for n in has) < nodes:
             where = "a node" if nodes == 1 else f"each of {nodes} nodes"
+            most = sorted(has)[-nodes]
+            instead = "; --gpus 0 trains on the CPUs" if unit == "GPUs" and not most else ""
             raise UserError(
-                f"{flag}: partition {partition.name} does not have {asked} {unit} on {where} "
-                f"(at most {sorted(has)[-nodes]})."
+                f"Partition {partition.name} has at most {most} {unit} on {where}, and {asked} are "
+                f"asked for ({flag}){instead}."
             )

@@ -88,20 +88,20 @@ def test_a_cluster_disturbs_jobs_and_loses_nothing(jobs):
     jobs.launch("seeds", "--seeds", "0-1", pause=0)
     jobs.launch("both-undisturbed", "--nodes", "2", pause=0)
 
-    wait_for(lambda: jobs.saved("lost"), 60, "a checkpoint")
+    wait_for(lambda: jobs.saved("lost"), 150, "a checkpoint")
     cluster.lose_node("n3")
-    wait_for(lambda: all(map(jobs.saved, ("kind", "requeued", "both"))), 60, "checkpoints")
+    wait_for(lambda: all(map(jobs.saved, ("kind", "requeued", "both"))), 150, "checkpoints")
     seen = jobs.listed()
     cluster.ask("sbatch", "-p", "high", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 2")
     cluster.ask("scontrol", "requeue", jobs.ids["requeued"])
     cluster.ask("scontrol", "requeue", jobs.ids["both"])
-    wait_for(lambda: jobs.states()["lost"] == "PENDING", 60, "the loss of a node noticed")
+    wait_for(lambda: jobs.states()["lost"] == "PENDING", 150, "the loss of a node noticed")
     cluster.start_node("n3")
-    wait_for(lambda: "SIGUSR1 at step" in jobs.log("limit/seed-0"), 100, "the time limit")
+    wait_for(lambda: "SIGUSR1 at step" in jobs.log("limit/seed-0"), 150, "the time limit")
     # Its next turns would be as short, too short for a machine with much else to do.
     cluster.ask("scontrol", "update", f"JobId={jobs.ids['limit/seed-0']}", "TimeLimit=10")
     ends = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL"}
-    wait_for(lambda: {*jobs.states().values()} <= ends, 180, "the end of all jobs")
+    wait_for(lambda: {*jobs.states().values()} <= ends, 240, "the end of all jobs")
     assert set(jobs.states().values()) == {"COMPLETED"}, jobs.states()
 
     assert seen["requeued"]["state"] == "running" and seen["requeued"]["steps"] == STEPS

@@ -47,11 +47,14 @@ def slurm(run, tmp_path):
     ("arguments", "says"),
     [
         (("--partition", "fast"), "There is no partition fast: --partition is one of cpu, gpu."),
-        (("--gpus", "1"), "partition cpu does not have 1 GPUs on a node (at most 0)"),
-        (("--partition", "gpu", "--gpus", "5"), "does not have 5 GPUs on a node (at most 4)"),
-        (("--partition", "gpu", "--gpus", "4", "--nodes", "2"), "each of 2 nodes (at most 2)"),
+        (("--gpus", "1"), "Partition cpu has at most 0 GPUs on a node"),
+        (("--partition", "gpu", "--gpus", "5"), "at most 4 GPUs on a node, and 5 are asked"),
+        (
+            ("--partition", "gpu", "--gpus", "4", "--nodes", "2"),
+            "at most 2 GPUs on each of 2 nodes",
+        ),
         (("--gpus", "0", "--nodes", "3"), "partition cpu has 2"),
-        (("--gpus", "0", "--cpus", "9"), "does not have 9 CPUs"),
+        (("--gpus", "0", "--cpus", "9"), "at most 8 CPUs on a node"),
         (("--gpus", "0", "--time", "01:00:01"), "more than partition cpu allows (01:00:00)"),
         (("--gpus", "0", "--time", "soon"), "--time soon is no time"),
         (("--gpus", "0", "--time", "2"), "(--train.checkpoint-seconds 30) and the 90 s"),

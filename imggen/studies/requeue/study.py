@@ -36,7 +36,7 @@ FILE = "requeue.json"
 FIGURES = {
     "requeue": (
         "requeue.svg",
-        "The same training as eight jobs of one SLURM cluster. A diamond is what was done to it; "
+        "The same training as eight jobs of one SLURM cluster. A diamond is what was done to it, "
         "a hollow one the signal of SLURM before a time limit.",
     )
 }
@@ -165,37 +165,37 @@ def _s(seconds: float) -> float:
 
 
 def picture(found: Sequence[Seen]) -> bytes:
-    """SVG: a bar for each job, in the order of their names, time from left to right."""
-    with drawing(7.2, 0.6 * len(found) + 1.2) as (figure, buffer):
+    """SVG: a bar for each job below its name, time from left to right."""
+    with drawing(5.0, 0.72 * len(found) + 1.2) as (figure, buffer):
         axis = figure.subplots()
         for row, job in enumerate(found):
             _bar(axis, row, job)
         longest = max(span["end"] for job in found for span in job["spans"])
-        axis.set(xlim=(0, longest * 1.3), ylim=(len(found) - 0.4, -0.7))
-        axis.set_yticks(range(len(found)), [job["name"] for job in found])
-        axis.set_xlabel("seconds since the first job was launched")
+        axis.set(xlim=(0, longest * 1.02), ylim=(len(found) - 0.3, -0.75), yticks=[])
+        axis.set_xlabel("seconds since the first launch")
         axis.grid(axis="x", color=INK, alpha=0.2, linewidth=0.6)
         axis.set_axisbelow(True)
+        axis.spines["left"].set_visible(False)
         handles = [
             axis.barh(0, 0, color=PALETTE[phase], label=word) for phase, word in SAYS.items()
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False,
-                      fontsize=9, labelcolor=INK)  # fmt: skip
+        figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False,
+                      fontsize=10, labelcolor=INK)  # fmt: skip
         return svg(figure, buffer)
 
 
 def _bar(axis: Axes, row: int, job: Seen) -> None:
     """One job: its phases, what was done to it, and how it ended."""
     for span in job["spans"]:
-        thick = 0.12 if span["phase"] == "waits" else 0.46
+        thick = 0.1 if span["phase"] == "waits" else 0.36
         length = span["end"] - span["begin"]
         axis.barh(row, length, left=span["begin"], height=thick, color=PALETTE[span["phase"]])
     acts = [event["at"] for event in job["events"] if not event["what"].startswith(STOPPED)]
     heard = [event["at"] for event in job["events"]] if not acts else []
     for times, fill in ((acts, COLOURS[1]), (heard, "none")):
-        axis.plot(times, [row - 0.38] * len(times), "D", color=COLOURS[1], markerfacecolor=fill,
+        axis.plot(times, [row + 0.31] * len(times), "D", color=COLOURS[1], markerfacecolor=fill,
                   markersize=5)  # fmt: skip
-    said = {True: "same weights", False: "other weights", None: "stops, and says why"}
-    end = job["spans"][-1]["end"]
-    axis.annotate(said[job["same_weights"]], (end, row), (6, 0), textcoords="offset points",
-                  va="center", fontsize=9, color=INK)  # fmt: skip
+    said = {True: ": same weights", False: ": other weights", None: ": stops, and says why"}
+    label = job["name"] + (said[job["same_weights"]] if job["turns"] > 1 else "")
+    axis.annotate(label, (0, row - 0.28), (3, 0), textcoords="offset points", va="bottom",
+                  fontsize=10, color=INK)  # fmt: skip
