@@ -30,11 +30,12 @@ START = """\
 #!/usr/bin/env bash
 # Made by imggen launch ssh. To look in: tmux attach -t {session}
 cd {folder} || exit 2
-exec > >(tee -a {log}) 2>&1
-{python}
-export PYTHONPATH=$PWD
-{command}
-echo "ended with code $? at $(date)"
+{{
+    {python}
+    export PYTHONPATH=$PWD
+    {command}
+    echo "ended with code $? at $(date)"
+}} 2>&1 | (trap '' HUP && exec tee -a {log}) # which outlives the window, to write the last words
 """
 
 
