@@ -15,6 +15,7 @@ from imggen.publishing.status import load_experiments, status
 from imggen.runs import places
 from imggen.runs.settings import differences
 from imggen.studies.audit.audit import Audit
+from imggen.studies.chaos.study import Survival
 from imggen.studies.comparison import Comparison
 from imggen.studies.dirac import Dirac
 from imggen.studies.ladder import Ladder
@@ -322,6 +323,17 @@ def test_experiments_keep_to_their_slug():
     for experiment in load_experiments(REPOSITORY / "experiments"):
         assert experiment.slug == "presentation" or isinstance(
             experiment,
-            (Experiment, Audit, Comparison, Dirac, Ladder, Process, Readable, Sweep, Trade),
+            (
+                Experiment,
+                Audit,
+                Comparison,
+                Dirac,
+                Ladder,
+                Process,
+                Readable,
+                Survival,
+                Sweep,
+                Trade,
+            ),
         )
     assert len(set(SLUGS)) == len(SLUGS) >= 2

@@ -35,7 +35,7 @@ def table(found: Chaos) -> str:
 def ended(faults: list[Outcome]) -> str:
     """By what the processes ended, the most frequent first."""
     ways = ["goes on" if (code := fault["code"]) is None else
-            ENDS[code] if code in ENDS else f"code {code}"
+            ENDS.get(code, f"code {code}")
             for fault in faults]  # fmt: skip
     return ", ".join(sorted(set(ways), key=lambda way: -ways.count(way)))
 
