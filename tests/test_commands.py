@@ -15,6 +15,7 @@ from imggen.publishing.status import load_experiments, status
 from imggen.runs import places
 from imggen.runs.settings import differences
 from imggen.studies.audit.audit import Audit
+from imggen.studies.chaos.study import Survival
 from imggen.studies.comparison import Comparison
 from imggen.studies.dirac import Dirac
 from imggen.studies.ladder import Ladder
@@ -332,6 +333,7 @@ def test_experiments_keep_to_their_slug():
                 Process,
                 Readable,
                 Requeue,
+                Survival,
                 Sweep,
                 Trade,
             ),

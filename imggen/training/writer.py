@@ -38,6 +38,8 @@ class Writer:
         self.folder, self.say = folder, say
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self.pending: Future[None] | None = None
+        self.copy: Json | None = None
+        """The last state, whose memory the next copy takes over."""
         self.copied = threading.Event()
         self.copied.set()
         self.failure: OSError | None = None
@@ -65,7 +67,7 @@ class Writer:
 
     def _copy_and_write(self, state: Json, versions: list[int]) -> None:
         try:
-            copy = snapshot(state)
+            copy = self.copy = snapshot(state, self.copy)
             if list(_versions(state)) != versions:
                 raise RuntimeError("weights moved while they were copied: call settle() before")
         finally:

@@ -20,22 +20,22 @@ def struck(found: Chaos) -> list[Outcome]:
 
 
 def table(found: Chaos) -> str:
-    """A row for each kind of fault."""
-    heads = ("what happened", "times", "survived", "steps lost, most", "it ended with", "it said")
-    lines = [f"| {' | '.join(heads)} |", "|---|--:|--:|--:|---|---|"]
+    """A row for each kind of fault; of the steps that were done again, the most."""
+    heads = ("fault", "survived", "steps lost", "ended with", "what it said, for instance")
+    lines = [f"| {' | '.join(heads)} |", "|---|--:|--:|---|---|"]
     for kind in found["kinds"]:
         faults = [fault for fault in struck(found) if fault["kind"] == kind]
         survived = sum(fault["survived"] for fault in faults)
         lost = max(fault["step"] - fault["resumed"] for fault in faults)
-        lines.append(f"| {kind} | {len(faults)} | {survived} | {max(lost, 0)} | {ended(faults)} "
-                     f"| {said(faults)} |")  # fmt: skip
+        cells = (kind, f"{survived} of {len(faults)}", str(max(lost, 0)), ended(faults))
+        lines.append(f"| {' | '.join(cells)} | {said(faults)} |")
     return "\n".join(lines) + "\n"
 
 
 def ended(faults: list[Outcome]) -> str:
     """By what the processes ended, the most frequent first."""
-    ways = ["it went on" if (code := fault["code"]) is None else
-            f"the signal {ENDS[code]}" if code in ENDS else f"code {code}"
+    ways = ["goes on" if (code := fault["code"]) is None else
+            ENDS.get(code, f"code {code}")
             for fault in faults]  # fmt: skip
     return ", ".join(sorted(set(ways), key=lambda way: -ways.count(way)))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imggen.studies.requeue.cluster import Cluster, free_ports, missing, wait_for
+from imggen.studies.requeue.cluster import Cluster, missing, wait_for
 from imggen.system.files import sha256_file
 
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
@@ -26,8 +26,7 @@ class Jobs:
 
     def launch(self, name: str, *flags: str, pause: float = 0.03) -> None:
         """Submits one whose run directory has this name."""
-        environment = {"PAUSE": str(pause), "GLOO_SOCKET_IFNAME": "lo", "MASTER_ADDR": "127.0.0.1",
-                       "MASTER_PORT": str(free_ports(1)[0])}  # fmt: skip
+        environment = {"PAUSE": str(pause)}
         done = self.run(
             *("imggen", "launch", "slurm", "tests/launch/slow.py", "--gpus", "0", "--cpus", "1"),
             *(*flags, "--", *FLAGS, "--run-dir", self.folder / name),

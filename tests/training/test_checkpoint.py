@@ -222,9 +222,9 @@ def test_what_does_not_read_back_whole_takes_no_place(tmp_path, monkeypatch):
 
 
 def slow_snapshot(monkeypatch) -> None:
-    def slowly(value):
+    def slowly(value, into):
         time.sleep(0.2)
-        return checkpoint.snapshot(value)
+        return checkpoint.snapshot(value, into)
 
     monkeypatch.setattr(writer, "snapshot", slowly)
 
@@ -256,6 +256,16 @@ def test_training_settles_before_any_weight_moves(tmp_path, monkeypatch):
         assert quick["step"] == slow["step"]
         assert_same_bits(quick["method"], slow["method"])
         assert_same_bits(quick["ema"], slow["ema"])
+
+
+def test_a_copy_takes_over_the_memory_of_the_one_before():
+    value = {"a": [torch.ones(3), 1], "b": torch.ones(2, dtype=torch.int64), "c": torch.ones(1)}
+    first = checkpoint.snapshot(value)
+    other = {"a": [torch.zeros(3), 2], "b": torch.zeros(2), "d": torch.zeros(1)}
+    again = checkpoint.snapshot(other, first)
+    assert again["a"][0] is first["a"][0] and again["a"][0].tolist() == [0, 0, 0]
+    assert again["b"].dtype == torch.float32 and again.keys() == other.keys()
+    assert again["a"][1] == 2 and again["d"] is not other["d"]
 
 
 def test_buffers_are_copied_at_once():
