@@ -27,6 +27,7 @@ In Markdown:
 from __future__ import annotations
 
 import gc
+import json
 import os
 import re
 import sys
@@ -151,7 +152,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
         except runs.MacroError as error:
             raise PluginError(f"{page.file.src_uri}: {match[0]}: {error}") from error
 
-    page.meta.setdefault("description", first_sentences(markdown))
+    page.meta.setdefault("description", first_sentences(written(page, markdown)))
     if page.file.src_uri.startswith("blog/posts/"):
         markdown += cite_this(page, config)
     markdown = MACRO.sub(expand, markdown)
@@ -176,6 +177,14 @@ def bibtex(key: str, title: str, year: str, config: Any, path: str = "") -> str:
 }}
 ```
 """
+
+
+def written(page: Any, markdown: str) -> str:
+    """The markdown of a page; of a notebook, which arrives as HTML, that of its first cell."""
+    if not page.file.src_uri.endswith(".ipynb"):
+        return markdown
+    notebook = json.loads(Path(page.file.abs_src_path).read_text(encoding="utf-8"))
+    return "".join(notebook["cells"][0]["source"])
 
 
 def first_sentences(markdown: str, most: int = 160) -> str:

@@ -143,8 +143,8 @@ def test_trainings_stand_side_by_side_above_real_images(tmp_path):
 def test_the_spread_of_trainings_is_set_against_one_trainings_interval(tmp_path):
     """0.5 and 0.54 have a deviation of 0.0283; each has an interval of ± 0.0196."""
     lines = swept(tmp_path).spread("run", "precision").splitlines()
-    assert lines[2] == '| A | 0.52 ± 0.028 <span class="interval">(± 0.02)</span> |'
-    assert lines[3] == '| B | 0.9 ± 0 <span class="interval">(± 0.02)</span> |'
+    assert lines[2] == '| A | 0.520 ± 0.028 <span class="interval">(± 0.020)</span> |'
+    assert lines[3] == '| B | 0.900 ± 0 <span class="interval">(± 0.020)</span> |'
     assert "of 2 trainings" in lines[-1]
 
 

@@ -128,7 +128,7 @@ def test_facts_of_the_training_stay_when_it_is_published_by_another_process(tmp_
 
 def test_another_machine_in_the_middle_is_said(tmp_path, monkeypatch, capsys):
     call(experiment(), tmp_path, "docs", "--no-publish", "--train.steps", "10")
-    monkeypatch.setattr("imggen.training.loop.device_name", lambda device: "abacus")
+    monkeypatch.setattr("imggen.training.machine.device_name", lambda device: "abacus")
     call(experiment(), tmp_path, "docs", "--no-publish")
     assert "from here on abacus: it will not end with the bits" in capsys.readouterr().out
 
