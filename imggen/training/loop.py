@@ -21,7 +21,7 @@ from imggen.runs.conditions import conditions_of, offered, refuse_other_classes
 from imggen.runs.folder import RunDir
 from imggen.system import distributed
 from imggen.system.device import device_name, keep_freed_memory
-from imggen.system.errors import UserError
+from imggen.system.errors import Interrupted, UserError
 from imggen.system.files import Json
 from imggen.system.seeds import derive_seed
 from imggen.system.signals import StopSignals
@@ -215,6 +215,9 @@ class Trainer:
         try:
             with StopSignals().listening() as signals:
                 self._loop(draw, writer, progress, signals)
+            # It may have come after the loop's last look.
+            if any(distributed.any_rank([signals.name is not None], self.device, self.world)):
+                raise self.stopped(writer, signals)
             writer.wait()
         finally:
             progress.close()
@@ -255,7 +258,12 @@ class Trainer:
                     writer.save(self.state(), must=stop or last, before=self.run.flush)
                 saved = time.monotonic()
             if stop:
-                raise writer.stopped(signals.name or "another process", self.step)
+                raise self.stopped(writer, signals)
+
+    def stopped(self, writer: Writer, signals: StopSignals) -> Interrupted:
+        """What all ranks tell after a stop signal, once rank 0's checkpoint is on the disk."""
+        told = writer.stopped(signals.name or "another process", self.step)
+        return Interrupted(distributed.as_main_says(told, self.world))
 
     def not_finite(self) -> UserError:
         """What to tell when a loss became NaN or infinite."""
