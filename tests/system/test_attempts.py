@@ -62,8 +62,11 @@ def test_the_reasons_are_told(start, tmp_path):
 
 
 def test_a_training_that_is_never_scored(start, tmp_path):
-    (tmp_path / "manifest.json").write_text("{}")
-    for _ in range(3):
+    """Though each attempt writes what comes of the training once more."""
+    for number in range(3):
+        for name in ("checkpoint.pt", "manifest.json", "weights.safetensors"):
+            if number == 0 or name != "checkpoint.pt":
+                (tmp_path / name).write_text(str(number))
         start()
     with pytest.raises(UserError, match=r"trained, but not scored and published.*--no-publish"):
         start()
