@@ -36,19 +36,24 @@ _folder: Path | None = None
 def begin(folder: Path) -> None:
     """Writes down that this process begins; does nothing outside SLURM, or a second time.
 
+    Of several processes the first one writes. The others must not wait for one that refused.
+
     Raises: UserError when the attempts before gained nothing; OSError where it can't write.
     """
     global _folder
-    job = job_id()
-    if job is None or _folder is not None or not read_environment().is_main:
+    job, is_main = job_id(), read_environment().is_main
+    if job is None or _folder is not None:
         return
-    _folder = folder
     before, place = read(folder), position(folder)
     futile = before["attempts"] if before["job"] == job else []
     if futile and futile[-1]["position"] != place:
         futile = []
-    if len(futile) >= MOST:
+    if is_main:
+        _folder = folder
+    if len(futile) >= MOST and (is_main or before["error"]):
         raise UserError(_why(folder, job, futile))
+    if not is_main:
+        return
     this = {"host": socket.gethostname(), "pid": os.getpid(), "began": round(time.time(), 1)}
     _write(folder, {"job": job, "attempts": [*futile, this | {"position": place}]})
 

@@ -55,7 +55,8 @@ def _begin() -> None:
         attempts.begin(folder)
     except UserError as error:
         attempts.end(goes_on=False, sentence=str(error))
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        if read_environment().is_main:
+            print(f"error: {error}", file=sys.stderr, flush=True)
         os._exit(BAD_INPUT)
     except OSError:
         pass  # the run says it better, when it wants to write there

@@ -99,6 +99,17 @@ def test_only_the_first_process_of_several_counts(start, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_others_do_not_wait_for_one_that_refused(start, tmp_path):
+    for _ in range(3):
+        start()
+    start(RANK="1", WORLD_SIZE="2")  # the third attempt goes on
+    with pytest.raises(UserError) as error:
+        start(RANK="0")
+    attempts.end(goes_on=False, sentence=str(error.value))
+    with pytest.raises(UserError, match="3 attempts of job 7"):
+        start(RANK="1")
+
+
 def test_one_process_begins_once(start, tmp_path):
     """However many trainings it does below."""
     start()
