@@ -48,12 +48,14 @@ class Job:
         task = "/seed-$SLURM_ARRAY_TASK_ID" if self.seeds else ""
         seed = " --train.seed $SLURM_ARRAY_TASK_ID" if self.seeds else ""
         program = shlex.join([sys.executable, str(self.asked.script), *flags])
+        command = " ".join(shlex.join(["imggen", *sys.argv[1:]]).splitlines())  # it is a comment
+        place = str(folder).replace("%", "%%")  # which SLURM would replace by numbers of the job
         return render(
-            f"Submitted by: {shlex.join(['imggen', *sys.argv[1:]])}",
+            f"Submitted by: {command}",
             f"imggen-{self.asked.slug}",
             self.resources,
             lead=self.lead,
-            log=f'"{folder}/{"seed-%a/" if self.seeds else ""}slurm.log"',
+            log=f'"{place}/{"seed-%a/" if self.seeds else ""}slurm.log"',
             begin=f"cd {shlex.quote(str(checkout() or Path.cwd()))} || exit 2",
             command=f"{program}{seed} --run-dir {shlex.quote(str(folder))}{task}",
             array=",".join(map(str, self.seeds)) or None,
@@ -135,7 +137,7 @@ def _checked(script: Path, resources: Resources, seeds: str | None, lead: int) -
 
 def _refuse_short(limit: float, between: float, lead: int, time: str) -> None:
     """SLURM counts time limits in whole minutes."""
-    if math.ceil(limit / 60) * 60 <= between + lead:
+    if math.isfinite(limit) and math.ceil(limit / 60) * 60 <= between + lead:
         raise UserError(
             f"--time {time} is no longer than what lies between two checkpoints "
             f"(--train.checkpoint-seconds {between:g}) and the {lead} s that the signal comes "
