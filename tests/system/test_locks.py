@@ -84,6 +84,29 @@ def test_a_sign_of_life_from_another_machine_refuses_at_once(tmp_path):
     assert json.loads(path.read_text()) == ELSEWHERE, "the living one's lock is as it was"
 
 
+def test_of_two_that_replace_a_dead_one_at_once_the_later_has_it(tmp_path, monkeypatch):
+    """Where the system has no locks."""
+    path = left(tmp_path, 3600)
+    monkeypatch.setattr(locks, "_flock", lambda file: None)
+    other, replace = tmp_path / "other", os.replace
+    other.write_text(json.dumps(ELSEWHERE | {"host": "node8"}))
+    beating = threading.Timer(0.4, lambda: os.utime(path))
+
+    def both(fresh: Path, target: Path) -> None:
+        replace(fresh, target)
+        replace(other, target)
+        beating.start()
+
+    monkeypatch.setattr(os, "replace", both)
+    with (
+        pytest.warns(UserWarning, match="node8"),
+        pytest.raises(UserError, match="in use by process 41 on node8"),
+        locked(tmp_path, "wait"),
+    ):
+        pass
+    beating.join()
+
+
 def test_who_stood_still_too_long_is_replaced_and_ends(tmp_path):
     """Another machine's process, as far as its lock says, that this file system still honours."""
     stands = (
