@@ -61,6 +61,39 @@ def locked(folder: Path, hint: str) -> Iterator[None]:
                     _write(folder / NAME, file, held | {"ended": _now()})
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process seems to work in the folder now: a look, which touches nothing.
+
+    Of another machine, clocks are compared after all: nobody decides anything by this.
+    """
+    path, holder = folder / NAME, _holder(folder)
+    if holder is None or "ended" in holder:
+        return False
+    try:
+        if not _here(holder):
+            return time.time() - path.stat().st_mtime < STALE
+        if not _is_alive(holder.get("pid")):
+            return False
+        # Its number may have gone to another process since: only the lock itself tells.
+        with open(path, "rb", buffering=0) as file:
+            return _flock(file) is not True
+    except OSError:  # gone meanwhile
+        return False
+
+
+def _is_alive(pid: object) -> bool:
+    """Whether a process of this machine has that number."""
+    if not isinstance(pid, int) or pid < 1:
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
 def _take(folder: Path, hint: str, held: Json) -> FileIO:
     """The open lock file, ours. Raises: UserError when somebody else is alive."""
     path = folder / NAME

@@ -40,8 +40,8 @@ def seconds(folder: Path) -> float:
     began = time.monotonic()
     with locked(folder, "wait"):
         held = json.loads((folder / "lock").read_text())
-        assert held["pid"] == os.getpid() and "ended" not in held
-    assert "ended" in json.loads((folder / "lock").read_text())
+        assert locks.is_held(folder) and held["pid"] == os.getpid() and "ended" not in held
+    assert "ended" in json.loads((folder / "lock").read_text()) and not locks.is_held(folder)
     return time.monotonic() - began
 
 
@@ -133,6 +133,25 @@ def test_who_stood_still_too_long_is_replaced_and_ends(tmp_path):
 def wait_for_its_end(folder: Path, old: subprocess.Popen) -> None:
     with locked(folder, "wait"):
         assert old.wait(20) == locks.TAKEN_OVER
+
+
+@pytest.mark.parametrize(
+    ("age", "told", "held"),
+    [
+        (0, {}, True),
+        (3600, {}, False),  # of a machine that was lost an hour ago
+        (0, {"ended": "2001-02-03T04:05:07+00:00"}, False),
+        (0, {**locks._me(), "pid": 4_194_305}, False),  # more than Linux has
+        (0, locks._me(), False),  # a number that another process has now
+    ],
+)
+def test_who_looks_sees_whether_it_is_held(tmp_path, monkeypatch, age, told, held):
+    """Of another machine also where the system's locks do not reach, or do not exist."""
+    left(tmp_path, age, **told)
+    assert locks.is_held(tmp_path) == held
+    if told != locks._me():
+        monkeypatch.setattr(locks, "_flock", lambda file: None)
+        assert locks.is_held(tmp_path) == held
 
 
 def test_a_living_holder_beats(tmp_path):
