@@ -90,6 +90,8 @@ class Peers:
         now = time.monotonic()
         if now - self.looked < LOOK_SECONDS:
             return
+        if now - self.looked > 10 * LOOK_SECONDS:  # it did not look, or stood still like all others
+            self.heard.clear()
         self.looked = now
         for rank in range(self.world.size):
             signs = self.board.add(f"alive {rank}", 0)
