@@ -251,7 +251,8 @@ class Trainer:
                 [signals.name is not None, due, not self.finite.item()], self.device, self.world
             )
             if broken:
-                raise self.not_finite()
+                writer.close()  # nobody ends while rank 0 writes
+                raise UserError(distributed.as_main_says(self.not_finite(), self.world))
             if stop or due or last:
                 self.wall_seconds = wall_before + time.monotonic() - started
                 if self.world.is_main:
@@ -265,10 +266,10 @@ class Trainer:
         told = writer.stopped(signals.name or "another process", self.step)
         return Interrupted(distributed.as_main_says(told, self.world))
 
-    def not_finite(self) -> UserError:
+    def not_finite(self) -> str:
         """What to tell when a loss became NaN or infinite."""
         also = " or --train.precision fp32" if self.config.precision != "fp32" else ""
-        return UserError(
+        return (
             f"A loss or its gradient became NaN or infinite at or before step {self.step}: the "
             f"checkpoint before it is kept in {self.run.path}; try a smaller learning rate{also}."
         )
