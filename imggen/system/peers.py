@@ -177,6 +177,8 @@ def leave(code: int, spoke: bool) -> NoReturn:
         # Its report lists each process that failed by itself: wait to be ended, and be left out.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         time.sleep(GRACE_SECONDS)
-    elif code and _peers is not None and _peers.world.is_main:
-        time.sleep(3 * LOOK_SECONDS)  # the board may be this process's
+    elif code and _peers is not None:
+        # The board may be this process's. Or rank 0 still notes how it ended, and whoever started
+        # all may end the rest when the first one is gone.
+        time.sleep(3 * LOOK_SECONDS)
     os._exit(code)
