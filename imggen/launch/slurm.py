@@ -45,14 +45,12 @@ class Job:
         task = "/seed-$SLURM_ARRAY_TASK_ID" if self.seeds else ""
         seed = " --train.seed $SLURM_ARRAY_TASK_ID" if self.seeds else ""
         program = shlex.join([sys.executable, str(self.asked.script), *flags])
-        command = " ".join(shlex.join(["imggen", *sys.argv[1:]]).splitlines())  # it is a comment
-        place = str(folder).replace("%", "%%")  # which SLURM would replace by numbers of the job
         return render(
-            f"Submitted by: {command}",
+            f"Submitted by: {shlex.join(['imggen', *sys.argv[1:]])}",
             f"imggen-{self.asked.slug}",
             self.resources,
             lead=self.lead,
-            log=f'"{place}/{"seed-%a/" if self.seeds else ""}slurm.log"',
+            log=f'"{folder}/{"seed-%a/" if self.seeds else ""}slurm.log"',
             begin=f"cd {shlex.quote(str(checkout() or Path.cwd()))} || exit 2",
             command=f"{program}{seed} --run-dir {shlex.quote(str(folder))}{task}",
             array=",".join(map(str, self.seeds)) or None,

@@ -49,14 +49,13 @@ def watch() -> None:
 def _begin() -> None:
     """Under SLURM, writes into the run directory that an attempt begins, where it is named."""
     folder = run_dir(sys.argv[1:])
-    if folder is None:
+    if folder is None or not read_environment().is_main:
         return
     try:
         attempts.begin(folder)
     except UserError as error:
         attempts.end(goes_on=False, sentence=str(error))
-        if read_environment().is_main:
-            print(f"error: {error}", file=sys.stderr, flush=True)
+        print(f"error: {error}", file=sys.stderr, flush=True)
         os._exit(BAD_INPUT)
     except OSError:
         pass  # the run says it better, when it wants to write there
