@@ -66,7 +66,8 @@ def is_held(folder: Path) -> bool:
 
     Of another machine, clocks are compared after all: nobody decides anything by this.
     """
-    path, holder = folder / NAME, _holder(folder)
+    path = folder / NAME
+    holder = _holder(folder) if path.is_file() else None  # a pipe might never say anything
     if holder is None or "ended" in holder:
         return False
     try:
