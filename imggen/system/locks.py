@@ -68,7 +68,7 @@ def is_held(folder: Path) -> bool:
     """
     path = folder / NAME
     holder = _holder(folder) if path.is_file() else None  # a pipe might never say anything
-    if holder is None or "ended" in holder:
+    if holder is None or "host" not in holder or "ended" in holder:
         return False
     try:
         if not _here(holder):
