@@ -1,4 +1,4 @@
-"""The `imggen` command: status, evaluate, sample, compare, doctor.
+"""The `imggen` command: status, evaluate, sample, compare, doctor, launch, runs, fetch.
 
 Libraries that take seconds to import are imported where they are needed: help is quick.
 """

@@ -47,7 +47,18 @@ cd "${SLURM_SUBMIT_DIR:-.}" || exit 2
 # shellcheck disable=SC1091
 [ -f .venv/bin/activate ] && . .venv/bin/activate"""
 TRAININGS = "grep -l '^experiment = Experiment(' experiments/*.py"
-FOLDER, LOG = "scripts/slurm", "slurm-%j.log"
+ONE_SEED = """\
+python "$@" --train.seed "$SLURM_ARRAY_TASK_ID" \\
+    --run-dir "runs/$(basename "$1" .py)/seed-$SLURM_ARRAY_TASK_ID\""""
+THIS_TASK = f"""\
+experiment=$({TRAININGS} | sed -n "${{SLURM_ARRAY_TASK_ID:-9999}}p")
+if [ -z "$experiment" ]; then
+    echo "error: name the tasks with --array, as the first lines of this file show" >&2
+    exit 2
+fi"""
+FOLDER, LOG, LOGS = "scripts/slurm", "slurm-%j.log", "slurm-%A_%a.log"
+LEAD_SECONDS = 90
+"""Between the signal and the time limit: time for the step at hand and a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -109,45 +120,24 @@ def render(
 def copies() -> dict[str, str]:
     """The scripts of scripts/slurm/ by name, to copy and to change."""
     cpu, gpu = Resources(None, 1, 0, 4, "04:00:00"), Resources(None, 1, 1, 8, "04:00:00")
-    gpus, seeds = Resources(None, 2, 4, 8, "04:00:00"), "$SLURM_ARRAY_TASK_ID"
-    one, many, all_of = 'python "$@"', "seeds.sbatch", "all-experiments.sbatch"
-    folder = f'"runs/$(basename "$1" .py)/seed-{seeds}"'
-    each = f'{HERE}\nexperiment=$({TRAININGS} | sed -n "${{SLURM_ARRAY_TASK_ID:-9999}}p")\n'
-    each += f'if [ -z "$experiment" ]; then\n    {_SAY} >&2\n    exit 2\nfi'
+    gpus = Resources(None, 2, 4, 8, "04:00:00")
+    several = "An experiment on several GPUs of several nodes, a process each; the batch is shared."
+    seeds = "An experiment with several seeds, each in a run directory of its own."
     return {
-        "cpu.sbatch": _copy("cpu.sbatch", "An experiment on the CPUs of one node.", cpu, one),
-        "one-gpu.sbatch": _copy("one-gpu.sbatch", "An experiment on one GPU.", gpu, one),
-        "several-gpus.sbatch": _copy(
-            "several-gpus.sbatch",
-            "An experiment on several GPUs of several nodes, a process each; the batch is shared.",
-            gpus,
-            one,
-        ),
-        many: _copy(
-            many,
-            "An experiment with several seeds, each in a run directory of its own.",
-            gpu,
-            f'python "$@" --train.seed "{seeds}" \\\n    --run-dir {folder}',
-            array="0-4",
-        ),
-        all_of: render(
-            "Every training of experiments/, a task each; flags are handed on to all:\n"
-            f"#     sbatch --array=1-$({TRAININGS} | wc -l) \\\n#         {FOLDER}/{all_of}",
-            "imggen",
-            gpu,
-            lead=90,
-            log="slurm-%A_%a.log",
-            begin=each,
-            command='python "$experiment" "$@"',
-        ),
+        "cpu.sbatch": _copy("cpu.sbatch", "An experiment on the CPUs of one node.", cpu),
+        "one-gpu.sbatch": _copy("one-gpu.sbatch", "An experiment on one GPU.", gpu),
+        "several-gpus.sbatch": _copy("several-gpus.sbatch", several, gpus),
+        "seeds.sbatch": _copy("seeds.sbatch", seeds, gpu, ONE_SEED, array="0-4"),
+        "all-experiments.sbatch": _of_all("all-experiments.sbatch", gpu),
     }
 
 
-_SAY = 'echo "error: name the tasks with --array, as the first lines of this file show"'
-
-
 def _copy(
-    name: str, title: str, resources: Resources, command: str, array: str | None = None
+    name: str,
+    title: str,
+    resources: Resources,
+    command: str = 'python "$@"',
+    array: str | None = None,
 ) -> str:
     path = f"{FOLDER}/{name}"
     return render(
@@ -155,9 +145,22 @@ def _copy(
         f"#     sbatch {path} experiments/dcgan_mnist.py [flags of the experiment]",
         "imggen",
         resources,
-        lead=90,
-        log="slurm-%A_%a.log" if array else LOG,
+        lead=LEAD_SECONDS,
+        log=LOGS if array else LOG,
         begin=NAMED.format(path=path) + HERE,
         command=command,
         array=array,
+    )
+
+
+def _of_all(name: str, resources: Resources) -> str:
+    return render(
+        "Every training of experiments/, a task each; flags are handed on to all:\n"
+        f"#     sbatch --array=1-$({TRAININGS} | wc -l) \\\n#         {FOLDER}/{name}",
+        "imggen",
+        resources,
+        lead=LEAD_SECONDS,
+        log=LOGS,
+        begin=f"{HERE}\n{THIS_TASK}",
+        command='python "$experiment" "$@"',
     )

@@ -18,13 +18,10 @@ from tyro.conf import Positional
 from imggen.launch.asked import Asked, ask, refuse_unwritable_run
 from imggen.launch.flags import after_dashes
 from imggen.launch.partitions import chosen, refuse_too_little, slurm_time, time_limit
-from imggen.launch.script import Resources, render
+from imggen.launch.script import LEAD_SECONDS, Resources, render
 from imggen.runs.places import checkout
 from imggen.system import attempts
 from imggen.system.errors import UserError
-
-LEAD_SECONDS = 90
-"""Between the signal and the time limit: time for the step at hand and a checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +132,7 @@ def _checked(script: Path, resources: Resources, seeds: str | None, lead: int) -
 
 def _refuse_short(limit: float, between: float, lead: int, time: str) -> None:
     """SLURM counts time limits in whole minutes."""
-    if math.ceil(limit / 60) * 60 <= between + lead:
+    if math.isfinite(limit) and math.ceil(limit / 60) * 60 <= between + lead:
         raise UserError(
             f"--time {time} is no longer than what lies between two checkpoints "
             f"(--train.checkpoint-seconds {between:g}) and the {lead} s that the signal comes "

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +11,6 @@ from imggen.runs.folder import FAILED, STOPPED, RunDir
 from imggen.system import attempts, locks, slurm
 from imggen.system.errors import UserError
 from imggen.system.files import read_json
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 MARKS = ("log.txt", "stats.jsonl", attempts.NAME, "checkpoint.pt")
 """A folder with one of these is a run."""
@@ -105,7 +97,7 @@ def _step(rows: list[dict[str, float]], log: list[str], begun: list[re.Match[str
 def _state(run: RunDir, log: list[str], queued: str | None, trained: bool) -> tuple[str, str]:
     """What a run does, and why."""
     told, last = attempts.read(run.path), log[-1] if log else ""
-    if is_held(run.path):
+    if locks.is_held(run.path):
         return "running", "scoring and drawing" if trained else "training"
     if queued is not None and queued.startswith("PENDING"):
         return "queued", f"job {told['job']} {queued.removeprefix('PENDING').strip(' ()')}".strip()
@@ -132,28 +124,6 @@ def _is_finished(run: RunDir, last: str) -> bool:
         return unscored and last.startswith("weights in")
     except (UserError, KeyError, TypeError):
         return False
-
-
-def is_held(folder: Path) -> bool:
-    """Whether a process works in the folder now; asks without getting in its way."""
-    path = folder / locks.NAME
-    try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        if held["host"] == socket.gethostname():
-            os.kill(int(held["pid"]), 0)
-    except PermissionError:
-        pass  # somebody else's process
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    if fcntl is None:
-        return True
-    # Its number may have gone to another process since: only the lock itself tells.
-    with open(path, encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:  # it is held, or this file system knows no locks
-            return True
-    return False
 
 
 def _seconds_left(rows: list[dict[str, float]], steps: int) -> float | None:

@@ -23,8 +23,11 @@ from imggen.system.world import read_environment
 NAME = "attempts.json"
 MOST = 3
 """Attempts of one job that may end where they began."""
-KEPT = ("checkpoint*.pt", "manifest.json", "*.safetensors")
-"""What survives an attempt: when none of these files changed, nothing was gained."""
+SAVED, MADE = ("checkpoint*.pt",), ("manifest.json", "*.safetensors")
+"""What survives an attempt. Nothing was gained when no checkpoint is new and nothing more was made.
+
+When it was made does not count: each attempt at scoring a training makes its weights again.
+"""
 
 _folder: Path | None = None
 """Where this process wrote that it began: one folder, however many trainings it does below."""
@@ -33,19 +36,24 @@ _folder: Path | None = None
 def begin(folder: Path) -> None:
     """Writes down that this process begins; does nothing outside SLURM, or a second time.
 
+    Of several processes the first one writes. The others must not wait for one that refused.
+
     Raises: UserError when the attempts before gained nothing; OSError where it can't write.
     """
     global _folder
-    job = job_id()
-    if job is None or _folder is not None or not read_environment().is_main:
+    job, is_main = job_id(), read_environment().is_main
+    if job is None or _folder is not None:
         return
-    _folder = folder
     before, place = read(folder), position(folder)
     futile = before["attempts"] if before["job"] == job else []
     if futile and futile[-1]["position"] != place:
         futile = []
-    if len(futile) >= MOST:
+    if is_main:
+        _folder = folder
+    if len(futile) >= MOST and (is_main or before["error"]):
         raise UserError(_why(folder, job, futile))
+    if not is_main:
+        return
     this = {"host": socket.gethostname(), "pid": os.getpid(), "began": round(time.time(), 1)}
     _write(folder, {"job": job, "attempts": [*futile, this | {"position": place}]})
 
@@ -91,12 +99,13 @@ def read(folder: Path) -> dict[str, Any]:
 
 def position(folder: Path) -> str:
     """What the run has on the disk, in a word that differs whenever something was gained."""
-    seen = list(_times(folder))
-    return f"{len(seen)} files, the last of {max(seen)}" if seen else "nothing"
+    saved, made = list(_times(folder, SAVED)), list(_times(folder, MADE))
+    last = max(saved, default="never")
+    return f"{len(saved)} checkpoints, the last of {last}; {len(made)} files made of them"
 
 
-def _times(folder: Path) -> Iterator[int]:
-    for pattern in KEPT:
+def _times(folder: Path, patterns: tuple[str, ...]) -> Iterator[int]:
+    for pattern in patterns:
         for path in folder.rglob(pattern):
             with contextlib.suppress(OSError):  # another process renames it just now
                 yield path.stat().st_mtime_ns

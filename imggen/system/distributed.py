@@ -148,6 +148,11 @@ def any_rank(flags: Sequence[bool], device: torch.device, world: World) -> list[
     return [bool(vote) for vote in votes.tolist()]
 
 
+def as_main_says(sentence: str, world: World) -> str:
+    """Rank 0's sentence, on every rank, once all have come here."""
+    return sentence if world.size == 1 else peers.peers().gather(sentence)[0]
+
+
 def broadcast(tensors: Iterable[Tensor], world: World) -> None:
     """Gives every rank the tensors of rank 0."""
     if world.size > 1:

@@ -49,7 +49,7 @@ def watch() -> None:
 def _begin() -> None:
     """Under SLURM, writes into the run directory that an attempt begins, where it is named."""
     folder = run_dir(sys.argv[1:])
-    if folder is None:
+    if folder is None or not read_environment().is_main:
         return
     try:
         attempts.begin(folder)

@@ -47,8 +47,8 @@ def locked(folder: Path, hint: str) -> Iterator[None]:
 
     Raises: UserError that names who holds it, and then gives `hint`.
     """
-    with _take(folder, hint) as file:
-        held = {**_me(), "begun": _now(), "token": uuid.uuid4().hex}
+    held = {**_me(), "begun": _now(), "token": uuid.uuid4().hex}
+    with _take(folder, hint, held) as file:
         _write(folder / NAME, file, held)
         done = threading.Event()
         threading.Thread(target=_beat, args=(folder / NAME, held, done), daemon=True).start()
@@ -61,7 +61,41 @@ def locked(folder: Path, hint: str) -> Iterator[None]:
                     _write(folder / NAME, file, held | {"ended": _now()})
 
 
-def _take(folder: Path, hint: str) -> FileIO:
+def is_held(folder: Path) -> bool:
+    """Whether a process seems to work in the folder now: a look, which touches nothing.
+
+    Of another machine, clocks are compared after all: nobody decides anything by this.
+    """
+    path = folder / NAME
+    holder = _holder(folder) if path.is_file() else None  # a pipe might never say anything
+    if holder is None or "host" not in holder or "ended" in holder:
+        return False
+    try:
+        if not _here(holder):
+            return time.time() - path.stat().st_mtime < STALE
+        if not _is_alive(holder.get("pid")):
+            return False
+        # Its number may have gone to another process since: only the lock itself tells.
+        with open(path, "rb", buffering=0) as file:
+            return _flock(file) is not True
+    except OSError:  # gone meanwhile
+        return False
+
+
+def _is_alive(pid: object) -> bool:
+    """Whether a process of this machine has that number."""
+    if not isinstance(pid, int) or pid < 1:
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def _take(folder: Path, hint: str, held: Json) -> FileIO:
     """The open lock file, ours. Raises: UserError when somebody else is alive."""
     path = folder / NAME
     while True:
@@ -76,7 +110,9 @@ def _take(folder: Path, hint: str) -> FileIO:
             if known and not (free and _here(holder)):
                 _watch(folder, holder, hint)
                 if free is not True:
-                    return _replaced(path)
+                    if (fresh := _replaced(path, held)) is None:
+                        continue
+                    return fresh
             failed.pop_all()
             return file
 
@@ -127,13 +163,21 @@ def _flock(file: FileIO) -> bool | None:
     return True
 
 
-def _replaced(path: Path) -> FileIO:
-    """A new lock file in place of one whose holder is dead, though its system may not know."""
+def _replaced(path: Path, held: Json) -> FileIO | None:
+    """A new lock file in place of one whose holder is dead, though its system may not know.
+
+    None when somebody else did the same at this moment, and later.
+    """
     fresh = beside(path)
     file = open(fresh, "ab+", buffering=0)  # noqa: SIM115 (open for as long as we hold it)
     _flock(file)
+    _write(fresh, file, held)
     os.replace(fresh, path)
-    return file
+    time.sleep(POLL)
+    if _same(file, path):
+        return file
+    file.close()
+    return None
 
 
 def _same(file: FileIO, path: Path) -> bool:

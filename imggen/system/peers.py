@@ -20,6 +20,8 @@ from imggen.system.errors import Interrupted
 from imggen.system.world import TORCHRUN, World, read_environment
 
 POLL_SECONDS, LOOK_SECONDS, GRACE_SECONDS = 0.03, 0.5, 5.0
+SILENT_SECONDS = 60.0
+"""Without a sign of life, after which a process counts as lost: nobody else may report its end."""
 VERDICT = "verdict"
 LOST = (
     "Another process of this run ended without a word or can't be reached: the same command goes "
@@ -53,6 +55,9 @@ class Peers:
         """`own` is a second connection to the board, for the thread that watches."""
         self.board, self.world, self.met = board, world, 0
         self.known: str | None = None
+        self.heard: dict[int, tuple[int, float]] = {}
+        """By rank: its signs of life, and when the last one was seen."""
+        self.looked = 0.0
         self.parted = threading.Event()
         threading.Thread(target=self._watch, args=(own,), daemon=True).start()
 
@@ -69,13 +74,31 @@ class Peers:
         return verdict == mine, int(verdict.split()[1])
 
     def wait_for_all(self) -> None:
-        """Returns when all have come here, however long that takes."""
+        """Returns when all have come here, however long that takes.
+
+        Raises: Interrupted when one of them is lost.
+        """
         name, self.met = f"met {self.met}", self.met + 1
         with talking():
             there = self.board.add(name, 1)
             while there < self.world.size:
                 time.sleep(POLL_SECONDS)  # here, signals are heard
+                self._refuse_lost()
                 there = self.board.add(name, 0)
+
+    def _refuse_lost(self) -> None:
+        now = time.monotonic()
+        if now - self.looked < LOOK_SECONDS:
+            return
+        if now - self.looked > 10 * LOOK_SECONDS:  # it did not look, or stood still like all others
+            self.heard.clear()
+        self.looked = now
+        for rank in range(self.world.size):
+            signs = self.board.add(f"alive {rank}", 0)
+            if rank not in self.heard or self.heard[rank][0] != signs:
+                self.heard[rank] = signs, now
+            elif now - self.heard[rank][1] > SILENT_SECONDS:
+                raise Interrupted(LOST)
 
     def gather(self, text: str) -> list[str]:
         """What each process says, by rank."""
@@ -88,14 +111,15 @@ class Peers:
     def part(self) -> None:
         """From here on nobody ends this process; rank 0, who may hold the board, goes last."""
         self.parted.set()
-        left = self.board.add("left", 1)
-        while self.world.is_main and left < self.world.size:
+        left, until = self.board.add("left", 1), time.monotonic() + SILENT_SECONDS
+        while self.world.is_main and left < self.world.size and time.monotonic() < until:
             time.sleep(POLL_SECONDS)
             left = self.board.add("left", 0)
 
     def _watch(self, board: Board) -> None:
         while not self.parted.wait(LOOK_SECONDS):
             try:
+                board.add(f"alive {self.world.rank}", 1)
                 if not board.check([VERDICT]):
                     continue
                 self.known = board.get(VERDICT).decode()
@@ -153,6 +177,8 @@ def leave(code: int, spoke: bool) -> NoReturn:
         # Its report lists each process that failed by itself: wait to be ended, and be left out.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         time.sleep(GRACE_SECONDS)
-    elif code and _peers is not None and _peers.world.is_main:
-        time.sleep(3 * LOOK_SECONDS)  # the board may be this process's
+    elif code and _peers is not None:
+        # The board may be this process's. Or rank 0 still notes how it ended, and whoever started
+        # all may end the rest when the first one is gone.
+        time.sleep(3 * LOOK_SECONDS)
     os._exit(code)

@@ -130,8 +130,10 @@ def _verify(path: Path) -> None:
         try:
             with zipfile.ZipFile(file) as archive:
                 damaged = archive.testzip()
-        except zipfile.BadZipFile as error:
-            damaged = str(error)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # zipfile's own, and whatever else damaged bytes make of it
+            damaged = str(error) or type(error).__name__
     if damaged is not None:
         raise OSError(errno.EIO, f"what was written does not read back whole: {damaged}")
 

@@ -21,7 +21,7 @@ from imggen.runs.conditions import conditions_of, offered, refuse_other_classes
 from imggen.runs.folder import RunDir
 from imggen.system import distributed
 from imggen.system.device import device_name, keep_freed_memory
-from imggen.system.errors import UserError
+from imggen.system.errors import Interrupted, UserError
 from imggen.system.files import Json
 from imggen.system.seeds import derive_seed
 from imggen.system.signals import StopSignals
@@ -215,6 +215,9 @@ class Trainer:
         try:
             with StopSignals().listening() as signals:
                 self._loop(draw, writer, progress, signals)
+            # It may have come after the loop's last look.
+            if any(distributed.any_rank([signals.name is not None], self.device, self.world)):
+                raise self.stopped(writer, signals)
             writer.wait()
         finally:
             progress.close()
@@ -248,19 +251,25 @@ class Trainer:
                 [signals.name is not None, due, not self.finite.item()], self.device, self.world
             )
             if broken:
-                raise self.not_finite()
+                writer.close()  # nobody ends while rank 0 writes
+                raise UserError(distributed.as_main_says(self.not_finite(), self.world))
             if stop or due or last:
                 self.wall_seconds = wall_before + time.monotonic() - started
                 if self.world.is_main:
                     writer.save(self.state(), must=stop or last, before=self.run.flush)
                 saved = time.monotonic()
             if stop:
-                raise writer.stopped(signals.name or "another process", self.step)
+                raise self.stopped(writer, signals)
 
-    def not_finite(self) -> UserError:
+    def stopped(self, writer: Writer, signals: StopSignals) -> Interrupted:
+        """What all ranks tell after a stop signal, once rank 0's checkpoint is on the disk."""
+        told = writer.stopped(signals.name or "another process", self.step)
+        return Interrupted(distributed.as_main_says(told, self.world))
+
+    def not_finite(self) -> str:
         """What to tell when a loss became NaN or infinite."""
         also = " or --train.precision fp32" if self.config.precision != "fp32" else ""
-        return UserError(
+        return (
             f"A loss or its gradient became NaN or infinite at or before step {self.step}: the "
             f"checkpoint before it is kept in {self.run.path}; try a smaller learning rate{also}."
         )

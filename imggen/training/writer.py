@@ -10,7 +10,6 @@ from typing import Any
 
 from torch import Tensor
 
-from imggen.system.errors import Interrupted
 from imggen.system.files import Json
 from imggen.training.checkpoint import snapshot, warn, write
 
@@ -104,17 +103,17 @@ class Writer:
         if self.failure is not None:
             raise self.failure
 
-    def stopped(self, by: str, step: int) -> Interrupted:
+    def stopped(self, by: str, step: int) -> str:
         """What to tell after a signal, once the last checkpoint is on the disk or can't be."""
         try:
             self.wait()
         except OSError as error:
-            return Interrupted(
+            return (
                 f"Stopped by {by} at step {step}, and can't write {error.filename} "
                 f"({error.strerror}): make room, and the same command goes on from the checkpoint "
                 "before."
             )
-        return Interrupted(
+        return (
             f"Stopped by {by} at step {step} with a checkpoint: the same command goes on from "
             "there."
         )

@@ -18,6 +18,7 @@ cpu*|1:00:00|8|(null)|n1
 cpu*|1:00:00|8|(null)|n2
 gpu|2-00:00:00|32|gpu:a100:4(S:0-1)|g1
 gpu|2-00:00:00|32|gpu:2|g2
+free|infinite|4|(null)|f1
 """
 DCGAN = "experiments/dcgan_mnist.py"
 
@@ -46,7 +47,7 @@ def slurm(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--partition", "fast"), "There is no partition fast: --partition is one of cpu, gpu."),
+        (("--partition", "fast"), "no partition fast: --partition is one of cpu, free, gpu."),
         (("--gpus", "1"), "Partition cpu has at most 0 GPUs on a node"),
         (("--partition", "gpu", "--gpus", "5"), "at most 4 GPUs on a node, and 5 are asked"),
         (
@@ -112,6 +113,11 @@ def test_a_dry_run_prints_what_would_be_submitted(slurm, tmp_path):
     (command,) = [line for line in done.stdout.splitlines() if line.startswith("srun ")]
     assert f"{DCGAN} --train.steps 10 --train.seed $SLURM_ARRAY_TASK_ID" in command
     assert command.endswith(f"--run-dir '{tmp_path}/a b'/seed-$SLURM_ARRAY_TASK_ID")
+
+
+def test_a_turn_may_have_no_end(slurm):
+    done = slurm("--gpus", "0", "--partition", "free", "--time", "infinite", "--dry-run")
+    assert "#SBATCH --time=infinite\n" in done.stdout, done.stderr
 
 
 def test_what_is_submitted_waits_in_the_list_of_runs(slurm, run, tmp_path):

@@ -62,8 +62,11 @@ def test_the_reasons_are_told(start, tmp_path):
 
 
 def test_a_training_that_is_never_scored(start, tmp_path):
-    (tmp_path / "manifest.json").write_text("{}")
-    for _ in range(3):
+    """Though each attempt writes what comes of the training once more."""
+    for number in range(3):
+        for name in ("checkpoint.pt", "manifest.json", "weights.safetensors"):
+            if number == 0 or name != "checkpoint.pt":
+                (tmp_path / name).write_text(str(number))
         start()
     with pytest.raises(UserError, match=r"trained, but not scored and published.*--no-publish"):
         start()
@@ -94,6 +97,17 @@ def test_so_does_another_job_and_what_ends_for_good(start, tmp_path):
 def test_only_the_first_process_of_several_counts(start, tmp_path):
     start(RANK="1", WORLD_SIZE="2")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_others_do_not_wait_for_one_that_refused(start, tmp_path):
+    for _ in range(3):
+        start()
+    start(RANK="1", WORLD_SIZE="2")  # the third attempt goes on
+    with pytest.raises(UserError) as error:
+        start(RANK="0")
+    attempts.end(goes_on=False, sentence=str(error.value))
+    with pytest.raises(UserError, match="3 attempts of job 7"):
+        start(RANK="1")
 
 
 def test_one_process_begins_once(start, tmp_path):

@@ -40,8 +40,8 @@ def seconds(folder: Path) -> float:
     began = time.monotonic()
     with locked(folder, "wait"):
         held = json.loads((folder / "lock").read_text())
-        assert held["pid"] == os.getpid() and "ended" not in held
-    assert "ended" in json.loads((folder / "lock").read_text())
+        assert locks.is_held(folder) and held["pid"] == os.getpid() and "ended" not in held
+    assert "ended" in json.loads((folder / "lock").read_text()) and not locks.is_held(folder)
     return time.monotonic() - began
 
 
@@ -84,6 +84,29 @@ def test_a_sign_of_life_from_another_machine_refuses_at_once(tmp_path):
     assert json.loads(path.read_text()) == ELSEWHERE, "the living one's lock is as it was"
 
 
+def test_of_two_that_replace_a_dead_one_at_once_the_later_has_it(tmp_path, monkeypatch):
+    """Where the system has no locks."""
+    path = left(tmp_path, 3600)
+    monkeypatch.setattr(locks, "_flock", lambda file: None)
+    other, replace = tmp_path / "other", os.replace
+    other.write_text(json.dumps(ELSEWHERE | {"host": "node8"}))
+    beating = threading.Timer(0.4, lambda: os.utime(path))
+
+    def both(fresh: Path, target: Path) -> None:
+        replace(fresh, target)
+        replace(other, target)
+        beating.start()
+
+    monkeypatch.setattr(os, "replace", both)
+    with (
+        pytest.warns(UserWarning, match="node8"),
+        pytest.raises(UserError, match="in use by process 41 on node8"),
+        locked(tmp_path, "wait"),
+    ):
+        pass
+    beating.join()
+
+
 def test_who_stood_still_too_long_is_replaced_and_ends(tmp_path):
     """Another machine's process, as far as its lock says, that this file system still honours."""
     stands = (
@@ -110,6 +133,25 @@ def test_who_stood_still_too_long_is_replaced_and_ends(tmp_path):
 def wait_for_its_end(folder: Path, old: subprocess.Popen) -> None:
     with locked(folder, "wait"):
         assert old.wait(20) == locks.TAKEN_OVER
+
+
+@pytest.mark.parametrize(
+    ("age", "told", "held"),
+    [
+        (0, {}, True),
+        (3600, {}, False),  # of a machine that was lost an hour ago
+        (0, {"ended": "2001-02-03T04:05:07+00:00"}, False),
+        (0, {**locks._me(), "pid": 4_194_305}, False),  # more than Linux has
+        (0, locks._me(), False),  # a number that another process has now
+    ],
+)
+def test_who_looks_sees_whether_it_is_held(tmp_path, monkeypatch, age, told, held):
+    """Of another machine also where the system's locks do not reach, or do not exist."""
+    left(tmp_path, age, **told)
+    assert locks.is_held(tmp_path) == held
+    if told != locks._me():
+        monkeypatch.setattr(locks, "_flock", lambda file: None)
+        assert locks.is_held(tmp_path) == held
 
 
 def test_a_living_holder_beats(tmp_path):

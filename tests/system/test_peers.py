@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from imggen.system import world
-from imggen.system.errors import UserError
+from imggen.system import peers, world
+from imggen.system.errors import Interrupted, UserError
 from imggen.system.world import World
 
 ENDINGS = {
@@ -70,6 +72,34 @@ def test_one_process_says_why_all_end(ending):
     assert [process.returncode for process in started] == codes, errors
     assert sum(error.count(said) for error in errors) == 1, errors
     assert sum(bool(error) for error in errors) == 1, "one process speaks"
+
+
+class Board(collections.Counter):
+    """As much of a store as counting takes."""
+
+    def add(self, key: str, amount: int) -> int:
+        if amount:  # two threads may ask, but only one counts up
+            self[key] += amount
+        return self[key]
+
+    def check(self, keys: list[str]) -> bool:
+        return False
+
+
+def test_who_dies_silently_is_not_waited_for(monkeypatch):
+    """Nobody reports the end of a process that srun started and the system killed."""
+    monkeypatch.setattr(peers, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(peers, "SILENT_SECONDS", 0.5)
+    board = Board()
+    first, second = (peers.Peers(board, board, World(rank, 2)) for rank in (0, 1))
+    late = threading.Timer(1.0, second.wait_for_all)
+    late.start()
+    first.wait_for_all()  # for longer than that, for one that lives
+    late.join()
+    second.parted.set()
+    with pytest.raises(Interrupted, match="ended without a word"):
+        first.wait_for_all()
+    first.part()
 
 
 @pytest.mark.parametrize(

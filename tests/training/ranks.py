@@ -6,7 +6,9 @@ import importlib
 import os
 import signal
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -15,9 +17,10 @@ from imggen.data import datasets
 from imggen.runs.folder import RunDir
 from imggen.system import distributed
 from imggen.system.command import run_command
+from imggen.system.errors import Interrupted
 from imggen.system.seeds import derive_seed
 from imggen.system.world import World, read_environment
-from imggen.training import loop
+from imggen.training import loop, writer
 from imggen.training.config import TrainConfig
 
 PAPERS = {"gan": "GAN", "r3gan": "R3GAN", "vae": "VAE"}
@@ -95,10 +98,37 @@ def killed(folder: Path) -> None:
     torch.save({"begun": begun, "weights": flat(t)}, folder / f"killed-{world.rank}.pt")
 
 
+def stopped(folder: Path) -> None:
+    """A signal to rank 1 alone while rank 0's disk is slow: what each says, and finds then."""
+    world, write = read_environment(), writer.write
+
+    def slowly(*arguments: Any) -> None:
+        time.sleep(0.5)
+        write(*arguments)
+
+    writer.write = slowly
+    t = trainer(folder / f"stopped-{world.rank}", "vae")
+    advance = t.advance
+
+    def stop() -> None:
+        if t.step == KILLED_AT and not world.is_main:
+            os.kill(os.getpid(), signal.SIGTERM)
+        advance()
+
+    t.advance = stop
+    try:
+        t.train(lambda method, step: None)
+    except Interrupted as error:
+        saved = (folder / "stopped-0" / "checkpoint.pt").exists()
+        torch.save({"says": str(error), "saved": saved}, folder / f"stopped-{world.rank}.pt")
+    writer.write = write
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
         curves(folder / "two")
+        stopped(folder)
     killed(folder)
     distributed.disconnect()
 

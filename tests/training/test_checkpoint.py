@@ -207,12 +207,20 @@ def test_a_file_that_can_not_grow_is_an_error_with_a_name(tmp_path):
     assert [json.loads(line)["step"] for line in run.stats.read_text().splitlines()] == [1, 2, 3]
 
 
-def test_what_does_not_read_back_whole_takes_no_place(tmp_path, monkeypatch):
+def of_no_known_kind(path: Path) -> None:
+    """In the archive's list of contents."""
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\1\2") + 10] = 99
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [flip, of_no_known_kind])
+def test_what_does_not_read_back_whole_takes_no_place(tmp_path, monkeypatch, damage):
     checkpoint.write(tmp_path, state(1))
     verify = checkpoint._verify
 
     def on_a_bad_disk(path: Path) -> None:
-        flip(path)
+        damage(path)
         verify(path)
 
     monkeypatch.setattr(checkpoint, "_verify", on_a_bad_disk)

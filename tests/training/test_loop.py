@@ -24,6 +24,7 @@ from imggen.training import checkpoint
 from imggen.training.config import TrainConfig, frame_steps
 from imggen.training.loop import Trainer
 from imggen.training.order import ImageOrder
+from imggen.training.writer import Writer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 METHODS = {"dcgan": (dcgan.DCGAN, dcgan.Config.tiny()), "vae": (vae.VAE, vae.Config.tiny())}
@@ -80,6 +81,19 @@ def test_the_statistics_are_the_same_after_a_stop(tmp_path):
 
     assert losses("whole") == losses("parts")
     assert [row["step"] for row in losses("whole")] == [7, 14, 21, 28, 30]
+
+
+def test_a_signal_while_the_last_checkpoint_is_handed_over_is_heard(tmp_path, monkeypatch):
+    save = Writer.save
+
+    def signalled(*arguments, **more):
+        os.kill(os.getpid(), signal.SIGTERM)
+        save(*arguments, **more)
+
+    monkeypatch.setattr(Writer, "save", signalled)
+    with pytest.raises(Interrupted, match="SIGTERM at step 30"):
+        trainer(tmp_path).train(keep_no_frame)
+    assert trainer(tmp_path).train(keep_no_frame) == 30
 
 
 def test_every_image_is_seen_once_an_epoch():

@@ -60,6 +60,14 @@ def test_torchrun_starts_again_what_was_killed_and_the_others_follow_rank_0(two)
 
 
 @pytest.mark.slow
+def test_no_process_ends_before_the_checkpoint_of_rank_0_is_on_the_disk(two):
+    says = "Stopped by another process at step 30 with a checkpoint: "
+    for rank in (0, 1):
+        ended = torch.load(two / f"stopped-{rank}.pt")
+        assert ended["says"].startswith(says) and ended["saved"], rank
+
+
+@pytest.mark.slow
 def test_another_number_of_processes_goes_on_and_says_so(two):
     folder = two / "two" / "vae"
     t = ranks.trainer(folder, "vae", steps=ranks.STEPS + 4)
