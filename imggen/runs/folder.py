@@ -9,10 +9,20 @@ from pathlib import Path
 
 from imggen.system import locks
 from imggen.system.errors import Interrupted, UserError
-from imggen.system.files import Json, append_bytes, probe, read_json, write_bytes, write_json
+from imggen.system.files import (
+    Json,
+    append_bytes,
+    parse_json,
+    probe,
+    read_json,
+    write_bytes,
+    write_json,
+)
 
 FAILED, STOPPED = "failed: ", "Stopped by "
 """How the last line of a log begins where a run did not end well."""
+MOST = 2**63
+"""More than any number that a row may hold and be counted with."""
 
 
 class RunDir:
@@ -136,8 +146,12 @@ class RunDir:
 def _row(line: str) -> dict[str, float] | None:
     """A row of statistics, None for anything else."""
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError:
         return None
-    numbers = isinstance(row, dict) and all(isinstance(v, (int, float)) for v in row.values())
+    numbers = isinstance(row, dict) and all(map(_is_number, row.values()))
     return row if numbers and isinstance(row.get("step"), int) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < MOST)

@@ -65,7 +65,18 @@ def probe(path: Path) -> None:
 
 def user_cache() -> Path:
     """The user's folder for what can be made or downloaded again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "imggen"
+    return expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "imggen"
+
+
+def expand(path: str | Path) -> Path:
+    """A path with its ~ replaced. Raises: UserError where nobody lives there, as in a container."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UserError(
+            f"This machine knows no home folder for {path}: set HOME, or name a folder without ~ "
+            "(data: --data.root or IMGGEN_DATA; what is cached: XDG_CACHE_HOME)."
+        ) from error
 
 
 def refuse_unwritable(flag: str, path: Path | None) -> None:
@@ -112,16 +123,24 @@ def sha256_json(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def parse_json(text: str) -> Any:
+    """A value from JSON of whatever origin. Raises: ValueError for anything else, however deep."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+
+
 def read_json(path: Path) -> Json:
     """A JSON object from a file.
 
     Raises: UserError when the file is missing, cut or not an object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist: is {path.parent} a finished run?") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} can't be read as JSON ({error}).") from error
     if not isinstance(value, dict):
         raise UserError(f"{path} holds no JSON object.")
