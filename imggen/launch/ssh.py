@@ -65,12 +65,12 @@ def ssh(
     there = Remote(host, folder, ssh)
     if python is not None and (not python.strip() or python.startswith("-")):
         raise UserError(f"--python {python!r} is no program: give the path of a Python there.")
+    session = f"imggen-{asked.slug}".replace(".", "-")
+    there.refuse_missing(("bash", "rsync", "tmux", python or "python3"))
     names = _files(root)
     inside = asked.script.relative_to(root)
     if str(inside) not in names:
         raise UserError(f"git leaves {inside} out, so that it would not be sent: see .gitignore.")
-    session = f"imggen-{asked.slug}".replace(".", "-")
-    there.refuse_missing(("bash", "rsync", "tmux", python or "python3"))
     if there.ask(f"tmux has-session -t '={session}' 2>/dev/null").returncode == 0:
         raise UserError(
             f"{asked.slug} runs on {host} already: wait until it ends, or end it there with "

@@ -41,7 +41,7 @@ class RunDir:
     def create(self) -> None:
         """Makes the folders.
 
-        Raises: UserError when the path is a file or not writable.
+        Raises: UserError when the path is a file or not writable, or a file of a run is none.
         """
         try:
             self.frames.mkdir(parents=True, exist_ok=True)
@@ -51,6 +51,9 @@ class RunDir:
                 f"Can't write to the run directory {self.path} ({error.strerror}): choose another "
                 "one with --run-dir."
             ) from error
+        for path in (self.manifest, self.stats, self.weights, self.log_file):
+            if path.exists() and not path.is_file():  # a pipe, say, at which one waits for ever
+                raise UserError(f"{path} is no file: remove it, or choose another --run-dir.")
 
     def log(self, line: str) -> None:
         """Prints a line and appends it to log.txt."""

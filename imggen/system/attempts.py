@@ -82,6 +82,8 @@ def submitted(folder: Path, job: str) -> None:
 def read(folder: Path) -> dict[str, Any]:
     """{"job", "attempts", "error", "done"}; nothing known of a missing or damaged file."""
     try:
+        if (folder / NAME).is_fifo():  # which may never say anything
+            raise ValueError
         told = parse_json((folder / NAME).read_text(encoding="utf-8"))
         attempts = [each for each in told["attempts"] if _is_attempt(each)]
         error = None if told.get("error") is None else str(told["error"])

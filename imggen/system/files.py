@@ -137,6 +137,8 @@ def read_json(path: Path) -> Json:
     Raises: UserError when the file is missing, cut or not an object.
     """
     try:
+        if path.is_fifo():
+            raise ValueError("it is a pipe")
         value = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist: is {path.parent} a finished run?") from error
