@@ -81,5 +81,5 @@ def listed() -> Iterator[Case]:
         return make
 
     for name in ("log.txt", "stats.jsonl", "lock"):
-        yield Case("A run directory", f"whose {name} is a pipe", script("gan_mnist"),
+        yield Case("A file of a run directory", f"{name} that is a pipe", script("gan_mnist"),
                    "is no file", pipe(name))  # fmt: skip
