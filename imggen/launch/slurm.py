@@ -32,6 +32,7 @@ from imggen.system.slurm import ask as ask_slurm
 
 LEAD_SECONDS = 90
 """Between the signal and the time limit: time for the step at hand and a checkpoint."""
+MOST_LEAD = 2**16 - 1
 ACCOUNT = re.compile(r"\w[\w.@+:-]*")
 
 
@@ -123,6 +124,8 @@ def _checked(script: Path, resources: Resources, seeds: str | None, lead: int) -
     ):
         if value < least:
             raise UserError(f"{flag} is {value}: give a whole number from {least} up.")
+    if lead > MOST_LEAD:
+        raise UserError(f"--lead is {lead}: SLURM takes up to {MOST_LEAD} seconds.")
     if resources.account is not None and not ACCOUNT.fullmatch(resources.account):
         raise UserError(f"--account {resources.account!r} is no name of an account.")
     refuse_no_script(script)
@@ -160,7 +163,7 @@ def _log(folder: Path, name: str) -> str:
 
 def _refuse_short(limit: float, between: float, lead: int, time: str) -> None:
     """SLURM counts time limits in whole minutes."""
-    if math.ceil(limit / 60) * 60 <= between + lead:
+    if math.isfinite(limit) and math.ceil(limit / 60) * 60 <= between + lead:
         raise UserError(
             f"--time {time} is no longer than what lies between two checkpoints "
             f"(--train.checkpoint-seconds {between:g}) and the {lead} s that the signal comes "

@@ -11,6 +11,7 @@ import pytest
 
 from imggen.launch.partitions import seconds_of
 from imggen.launch.script import FOLDER, copies
+from imggen.launch.slurm import _refuse_short
 from imggen.system.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -64,6 +65,7 @@ def slurm(run, tmp_path):
         (("--gpus", "0", "--seeds", "0-1", "--", "--train.seed", "3"), "both name seeds"),
         (("--gpus", "0", "--", "--run-dir", "/proc/run"), "Can't write to the run directory /proc"),
         (("--gpus", "-1"), "--gpus is -1"),
+        (("--gpus", "0", "--lead", "65536"), "--lead is 65536"),
         (("--gpus", "0", "--partition="), "There is no partition : --partition is one of"),
         (("--gpus", "0", "--account", "a\nrm -r x"), "is no name of an account"),
         (("--gpus", "0", "--account", "a --wrap=x"), "is no name of an account"),
@@ -201,3 +203,7 @@ def test_a_refused_job_leaves_nothing(slurm, tmp_path):
     done = slurm("--gpus", "0", "--seeds", "0-2")
     assert done.returncode == 2 and "SLURM refused (no" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_job_without_a_limit_is_never_too_short():
+    _refuse_short(seconds_of("infinite"), 30, 90, "infinite")
