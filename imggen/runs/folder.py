@@ -63,8 +63,9 @@ class RunDir:
 
     def note(self, line: str) -> None:
         """Appends a line to log.txt."""
-        with contextlib.suppress(OSError), open(self.log_file, "a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        data = (line + "\n").encode(errors="replace")  # a folder's name may be bytes of any kind
+        with contextlib.suppress(OSError), open(self.log_file, "ab") as file:
+            file.write(data)
 
     def append_stats(self, row: dict[str, float]) -> None:
         """Appends one JSON line to stats.jsonl, now or when the disk takes it."""

@@ -108,7 +108,8 @@ def flush_folder(folder: Path) -> None:
 
 def json_bytes(value: object) -> bytes:
     """`value` as indented JSON with a final newline; ValueError for NaN and infinities."""
-    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode(errors="replace")  # a folder's name may be bytes of any kind
 
 
 def sha256_file(path: Path) -> str:
@@ -120,7 +121,7 @@ def sha256_file(path: Path) -> str:
 def sha256_json(value: object) -> str:
     """Hexadecimal SHA-256 of a value's JSON with sorted keys: equal settings, equal hash."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def parse_json(text: str) -> Any:

@@ -165,3 +165,15 @@ def test_a_lock_that_says_nothing_is_still_held(folder):
         with pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         assert state(folder)[0] == "running"
+
+
+def test_a_folder_whose_name_is_no_text(tmp_path, run):
+    """Bytes that are no UTF-8: they are told with a ?, and stop nothing."""
+    odd = RunDir(tmp_path / os.fsdecode(b"lat\xe9"))
+    odd.create()
+    odd.log(BEGUN.strip())
+    odd.log(f"weights in {odd.weights}")
+    odd.write_manifest({"command": "python x --no-publish", "name": odd.path.name})
+    assert odd.read_manifest()["name"] == "lat?"
+    assert state(odd.path)[0] == "finished"
+    assert run("imggen", "runs", tmp_path, "--json").returncode == 0
