@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -251,15 +252,14 @@ def begun(what: str) -> None:
 
 
 def _json(value: object) -> str:
-    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    ascii_only = "utf" not in (getattr(sys.stdout, "encoding", None) or "").lower()
     return json.dumps(value, indent=2, ensure_ascii=ascii_only, allow_nan=False)
 
 
 def main() -> None:
     """Entry point of the `imggen` command."""
     if sys.argv[1:] == ["--version"]:
-        print(f"imggen {__version__}")
-        return
+        run_command(_told(lambda: print(f"imggen {__version__}")))
     commands: Json = {
         "status": status,
         "evaluate": evaluate,
@@ -271,12 +271,25 @@ def main() -> None:
         "fetch": fetch,
     }
     if sys.argv[1:2] == ["launch"]:  # which has commands of its own
-        run_command(launch)
+        run_command(_told(launch))
+    about = "The executable blog of image generation."
     run_command(
-        lambda: tyro.extras.subcommand_cli_from_dict(
-            commands, prog="imggen", description="The executable blog of image generation."
+        _told(
+            lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="imggen", description=about)
         )
     )
+
+
+def _told(command: Callable[[], int | None]) -> Callable[[], int | None]:
+    """The command, which failed if what it printed does not arrive."""
+
+    def tell() -> int | None:
+        code = command()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+
+    return tell
 
 
 if __name__ == "__main__":

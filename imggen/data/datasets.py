@@ -20,7 +20,7 @@ from imggen.data.folders import camvid, magnetic_tile, own_folder
 from imggen.data.images import Images, concatenate
 from imggen.data.prepare import AS_THEY_ARE, Wanted
 from imggen.system.errors import UserError
-from imggen.system.files import Json, user_cache
+from imggen.system.files import Json, expand, user_cache
 
 DOWNLOAD_TIMEOUT_SECONDS = 20
 SPLITS = ("train", "test", "all")
@@ -33,9 +33,9 @@ DIGITS_TEST = 360
 def data_root(root: Path | None = None) -> Path:
     """The folder that holds datasets: the argument, else $IMGGEN_DATA, else the user's cache."""
     if root is not None:
-        return Path(root).expanduser()
+        return expand(root)
     if os.environ.get("IMGGEN_DATA"):
-        return Path(os.environ["IMGGEN_DATA"]).expanduser()
+        return expand(os.environ["IMGGEN_DATA"])
     return user_cache()
 
 
@@ -62,7 +62,7 @@ def load(
             raise UserError(
                 "The dataset 'folder' needs its path: give it with --data.root DIR (or --root DIR)."
             )
-        folder = Path(root).expanduser()
+        folder = expand(root)
         # What it is called, not where it lies on this machine.
         return replace(own_folder(folder, split, wanted), name=folder.resolve().name)
     if split == "all":

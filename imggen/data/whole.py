@@ -43,9 +43,9 @@ def _look(name: str, root: Path) -> Found:
         return Found("whole", "in scikit-learn") if here else Found("absent", "scikit-learn")
     place, check = _checks(name, root)
     # A download that failed leaves empty folders behind.
-    if not place.is_file() and not any(path.is_file() for path in place.rglob("*")):
-        return Found("absent", str(place))
     try:
+        if not place.is_file() and not any(path.is_file() for path in place.rglob("*")):
+            return Found("absent", str(place))
         return Found("whole", f"{check(place)} files")
     except (Damaged, UserError, OSError, struct.error) as error:
         return Found("damaged", " ".join(str(error).split()))

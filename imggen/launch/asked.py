@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import shutil
 import sys
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
+from imggen.launch.remote import refuse_slug
 from imggen.runs.places import runs
 from imggen.system.early import run_dir
 from imggen.system.errors import UserError
@@ -31,6 +33,7 @@ class Options(Protocol):
     """What a launch needs to know of an experiment's options."""
 
     train: Training
+    run_dir: Path | None
 
 
 class Trains(Protocol):
@@ -59,32 +62,43 @@ def ask(script: Path, flags: tuple[str, ...]) -> Asked:
     Raises: UserError when it does not exist or is no experiment; SystemExit for a flag that it
     does not know, which is told.
     """
-    if not script.is_file():
-        raise UserError(f"There is no script {script}: name one of experiments/.")
+    refuse_no_script(script)
     if script.suffix != ".py":
         raise UserError(f"{script} is no Python script: name one of experiments/.")
     try:
         experiment = runpy.run_path(str(script))["experiment"]
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = str(error).strip().split("\n")[0]
         raise UserError(
             f"{script} can't be read as an experiment ({type(error).__name__}: {reason})."
         ) from error
-    training = None
+    slug = getattr(experiment, "slug", None)
+    if not isinstance(slug, str):
+        raise UserError(f"{script} holds no experiment: its `experiment` has no slug.")
+    refuse_slug(slug)
+    training, folder = None, run_dir(list(flags))
     if hasattr(experiment, "parse"):
-        training = _parsed(cast(Trains, experiment), script, flags)
-    folder = run_dir(list(flags)) or runs() / experiment.slug
-    return Asked(script.resolve(), flags, experiment.slug, folder.absolute(), training)
+        options = _parsed(cast(Trains, experiment), script, flags)
+        training, folder = options.train, options.run_dir
+    if folder == Path():
+        raise UserError("--run-dir names no folder but this one: give the run one of its own.")
+    return Asked(script.resolve(), flags, slug, (folder or runs() / slug).absolute(), training)
 
 
-def _parsed(experiment: Trains, script: Path, flags: tuple[str, ...]) -> Training:
+def refuse_no_script(script: Path) -> None:
+    """Raises UserError when there is no such file, or a name that Python takes for a flag."""
+    if not os.path.isfile(script) or script.name.startswith("-"):  # also for names too long
+        raise UserError(f"There is no script {script}: name one of experiments/.")
+
+
+def _parsed(experiment: Trains, script: Path, flags: tuple[str, ...]) -> Options:
     program, sys.argv[0] = sys.argv[0], script.name  # whose flags a refusal speaks of
     try:
-        training = experiment.parse(list(flags)).train
+        options = experiment.parse(list(flags))
     finally:
         sys.argv[0] = program
-    training.check()
-    return training
+    options.train.check()
+    return options
 
 
 def refuse_unwritable_run(folder: Path, *, make: bool) -> None:

@@ -15,6 +15,7 @@ from imggen.launch.slurm import slurm
 from imggen.launch.ssh import ssh
 from imggen.runs.listing import Listed, listed
 from imggen.runs.places import runs as kept_runs
+from imggen.system.errors import one_line
 from imggen.system.files import Json
 
 
@@ -54,14 +55,15 @@ def runs(
 
 
 def _table(found: list[Listed]) -> None:
-    width = max(len(each.name) for each in found)
+    names = [one_line(each.name) for each in found]
+    width = max(map(len, names))
     print(f"{'run':<{width}}  {'state':<11}  {'step':>15}  {'images/s':>8}  {'left':>8}")
-    for each in found:
+    for name, each in zip(names, found, strict=True):
         step = f"{each.step}/{each.steps}" if each.steps is not None else "-"
         pace = f"{each.images_per_second:.0f}" if each.images_per_second is not None else ""
         left = _duration(each.seconds_left) if each.seconds_left is not None else ""
-        line = f"{each.name:<{width}}  {each.state:<11}  {step:>15}  {pace:>8}  {left:>8}"
-        print(f"{line}  {each.reason}".rstrip())
+        line = f"{name:<{width}}  {each.state:<11}  {step:>15}  {pace:>8}  {left:>8}"
+        print(f"{line}  {one_line(each.reason)}".rstrip())
 
 
 def _duration(seconds: float) -> str:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from imggen import __version__
 from imggen.runs.places import checkout, runs
+from imggen.system.errors import UserError
 from imggen.system.files import Json
 
 LEAST_FREE_BYTES, PROBE_BYTES, MIB = 500 * 2**20, 16 * 2**20, 2**20
@@ -140,7 +141,10 @@ def _datasets(root: Path | None) -> Finding:
     from imggen.data import whole
     from imggen.data.datasets import data_root
 
-    root = data_root(root)
+    try:
+        root = data_root(root)
+    except UserError as error:
+        return Finding("data", str(error), {}, str(error))
     found = whole.found(root)
     facts = {name: {"state": one.state, "about": one.about} for name, one in found.items()}
     by_state = {
@@ -156,9 +160,16 @@ def _datasets(root: Path | None) -> Finding:
 
 def _disk(run_dir: Path) -> Iterator[Finding]:
     """Room, speed and clock of the file system on which runs are to be kept."""
-    place = run_dir.expanduser().absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
+    place = run_dir.absolute()
+    while not os.path.lexists(place) and place != place.parent:
+        try:
+            place.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            place = place.parent
+        except OSError as error:
+            why = f"{place} can't be a run directory ({error.strerror}): name another."
+            yield Finding("disk", why, {}, why)
+            return
     if not place.is_dir():
         yield Finding("disk", f"{place} is no folder", {}, f"{place} is no folder: name another.")
         return

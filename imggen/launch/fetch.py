@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import os
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -10,14 +10,18 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from imggen.launch.remote import Remote, refuse_slug
+from imggen.launch.remote import SLUG, Remote, refuse_slug
 from imggen.publishing.publish import publish
 from imggen.runs.places import checkout
 from imggen.runs.settings import Manifest
 from imggen.system.errors import UserError
-from imggen.system.files import read_json, sha256_file
+from imggen.system.files import json_bytes, read_json, sha256_file
 
 MANIFEST = "manifest.json"
+MOST_BYTES = 64 * 2**20
+"""Of a manifest: those of ours have some thousand."""
+KINDS = {".gif", ".json", ".pdf", ".png", ".pptx", ".safetensors", ".svg", ".webp"}
+"""What is published. A page or a script would be run by whoever builds the site."""
 
 
 def fetch(
@@ -37,12 +41,13 @@ def fetch(
         ssh: How ssh is called: "ssh -p 2222".
     """
     refuse_slug(slug)
-    there = Remote(host, folder, tuple(shlex.split(ssh)))
+    there = Remote(host, folder, ssh)
     there.refuse_missing(("rsync",))
     place = _place(there, slug)
     target = (to or checkout() or Path.cwd()) / place
     with tempfile.TemporaryDirectory(prefix="imggen-fetch-") as waiting:
-        there.copy(there.path(place) + "/", waiting, "--no-links", "--max-size=1G")
+        files_only = ("--no-links", "--no-devices", "--no-specials", "--exclude=*/")
+        there.copy(there.path(place) + "/", waiting, *files_only, "--max-size=1G")
         manifest, files = verified(Path(waiting), slug)
         publish(target, files, None, manifest)
     print(f"{slug} of {host}, {len(files)} files, in {target}")
@@ -58,13 +63,15 @@ def _place(there: Remote, slug: str) -> str:
     places = [assets, f"runs/{slug}/{assets}"]
     manifests = " ".join(f"{place}/{MANIFEST}" for place in places)
     done = there.ask(f"cd {there.folder} && ls -t {manifests} 2>/dev/null")
-    newest = done.stdout.split("\n")[0]
-    if not newest:
+    # Shells may greet, and a machine may lie: nothing but a place that was asked for is one.
+    told = [place for line in done.stdout.splitlines() for place in places
+            if line == f"{place}/{MANIFEST}"]  # fmt: skip
+    if not told:
         raise UserError(
             f"{there.host} published no {slug} in {there.folder}: is it finished? Its log is "
             f"{there.folder}/imggen-{slug}.log."
         )
-    return newest.removesuffix(f"/{MANIFEST}")
+    return told[0]
 
 
 def verified(folder: Path, slug: str) -> tuple[Manifest, dict[str, bytes]]:
@@ -72,14 +79,27 @@ def verified(folder: Path, slug: str) -> tuple[Manifest, dict[str, bytes]]:
 
     Raises: UserError that names the first that is not.
     """
-    manifest = read_json(folder / MANIFEST)
+    if (folder / MANIFEST).is_file() and (folder / MANIFEST).stat().st_size > MOST_BYTES:
+        raise UserError(f"The manifest of {slug} is too large to be one: nothing was changed here.")
+    try:
+        manifest = read_json(folder / MANIFEST)
+        json_bytes(manifest)  # as it will be written: last, when all else is in place
+    except (UserError, ValueError) as error:
+        raise UserError(
+            f"The manifest of {slug} can't be read as JSON: nothing was changed here."
+        ) from error
     hashes = manifest.get("files")
     if manifest.get("slug") != slug or not isinstance(hashes, dict):
         raise UserError(f"What came is no publication of {slug}: its manifest says otherwise.")
     files = {}
     for name, digest in hashes.items():
         path = folder / name
-        if Path(name).name != name or name == MANIFEST or not path.is_file() or path.is_symlink():
+        if not SLUG.fullmatch(name) or path.suffix not in KINDS or name == MANIFEST:
+            raise UserError(
+                f"{name!r} of the manifest of {slug} is no file that is published: nothing was "
+                "changed here."
+            )
+        if not os.path.isfile(path) or path.is_symlink():
             raise UserError(
                 f"{name!r} of the manifest of {slug} did not come: nothing was changed here."
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from imggen.system import slurm
 from imggen.system.errors import UserError
 
-UNLIMITED, USUAL_SECONDS = math.inf, 4 * 3600.0
+UNLIMITED, USUAL_SECONDS, USUAL_TASKS = math.inf, 4 * 3600.0, 1001
 GPUS = re.compile(r"gpu(?::[^:,()]+)?:(\d+)")
 """In a node's resources: gpu:2 or gpu:a100:4(S:0-1)."""
 
@@ -40,7 +40,7 @@ def seconds_of(text: str) -> float:
     """
     if text.lower() in ("infinite", "unlimited"):
         return UNLIMITED
-    found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)
+    found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text, re.ASCII)
     if found is None:
         raise UserError(f"--time {text} is no time: give hours:minutes:seconds, as in 04:00:00.")
     days, *parts = (int(part) if part else None for part in found.groups())
@@ -88,13 +88,23 @@ def partitions() -> tuple[dict[str, Partition], str | None]:
     return {name: Partition(name, limits[name], tuple(nodes[name])) for name in limits}, default
 
 
+def most_tasks() -> int:
+    """How many tasks the longest array has, the first of which is 0."""
+    try:
+        told = slurm.ask("scontrol", "show", "config")
+    except UserError:
+        return USUAL_TASKS
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", told, re.MULTILINE)
+    return int(found[1]) if found else USUAL_TASKS
+
+
 def chosen(name: str | None) -> Partition:
     """The partition that is asked for, or the default one. Raises: UserError for an unknown one."""
     there, default = partitions()
     names = ", ".join(sorted(there)) or "none"
     if name is None and default is None:
         raise UserError(f"This cluster has no default partition: name one of {names}.")
-    wanted = name or default
+    wanted = default if name is None else name
     if wanted not in there:
         raise UserError(f"There is no partition {wanted}: --partition is one of {names}.")
     return there[str(wanted)]

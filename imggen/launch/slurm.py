@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +15,23 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional
 
-from imggen.launch.asked import Asked, ask, refuse_unwritable_run
+from imggen.launch.asked import Asked, ask, refuse_no_script, refuse_unwritable_run
 from imggen.launch.flags import after_dashes
-from imggen.launch.partitions import chosen, refuse_too_little, slurm_time, time_limit
+from imggen.launch.partitions import (
+    chosen,
+    most_tasks,
+    refuse_too_little,
+    slurm_time,
+    time_limit,
+)
 from imggen.launch.script import LEAD_SECONDS, Resources, render
 from imggen.runs.places import checkout
 from imggen.system import attempts
-from imggen.system.errors import UserError
+from imggen.system.errors import UserError, one_line
+from imggen.system.slurm import ask as ask_slurm
+
+MOST_LEAD = 2**16 - 1
+ACCOUNT = re.compile(r"\w[\w.@+:-]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +56,11 @@ class Job:
         seed = " --train.seed $SLURM_ARRAY_TASK_ID" if self.seeds else ""
         program = shlex.join([sys.executable, str(self.asked.script), *flags])
         return render(
-            f"Submitted by: {shlex.join(['imggen', *sys.argv[1:]])}",
+            f"Submitted by: {one_line(shlex.join(['imggen', *sys.argv[1:]]))}",
             f"imggen-{self.asked.slug}",
             self.resources,
             lead=self.lead,
-            log=f'"{folder}/{"seed-%a/" if self.seeds else ""}slurm.log"',
+            log=_log(folder, "seed-%a/slurm.log" if self.seeds else "slurm.log"),
             begin=f"cd {shlex.quote(str(checkout() or Path.cwd()))} || exit 2",
             command=f"{program}{seed} --run-dir {shlex.quote(str(folder))}{task}",
             array=",".join(map(str, self.seeds)) or None,
@@ -112,8 +122,11 @@ def _checked(script: Path, resources: Resources, seeds: str | None, lead: int) -
     ):
         if value < least:
             raise UserError(f"{flag} is {value}: give a whole number from {least} up.")
-    if not script.is_file():
-        raise UserError(f"There is no script {script}: name one of experiments/.")
+    if lead > MOST_LEAD:
+        raise UserError(f"--lead is {lead}: SLURM takes up to {MOST_LEAD} seconds.")
+    if resources.account is not None and not ACCOUNT.fullmatch(resources.account):
+        raise UserError(f"--account {resources.account!r} is no name of an account.")
+    refuse_no_script(script)
     partition = chosen(resources.partition)
     limit = time_limit(resources.time, partition)
     resources = dataclasses.replace(resources, time=resources.time or slurm_time(limit))
@@ -122,12 +135,28 @@ def _checked(script: Path, resources: Resources, seeds: str | None, lead: int) -
         partition, nodes=resources.nodes, cpus=tasks * resources.cpus, gpus=resources.gpus
     )
     asked = ask(script, after_dashes())
+    _refuse_unnameable(asked.run_dir)
     if asked.training is not None:
         _refuse_short(limit, asked.training.checkpoint_seconds, lead, str(resources.time))
         _refuse_remainder(asked.training.batch_size, resources.nodes * tasks)
     elif resources.nodes * tasks > 1:
         raise UserError(f"{asked.slug} is a study and runs as one process: --nodes 1 --gpus 1.")
     return Job(asked, resources, _seeds(seeds, asked), lead)
+
+
+def _refuse_unnameable(folder: Path) -> None:
+    """SLURM takes no backslash in a log's name, and a script's line ends where it ends."""
+    if one_line(str(folder)) != str(folder) or "\\" in str(folder):
+        raise UserError(
+            f"SLURM can't keep a log in {folder}: give a --run-dir without backslashes and ends of "
+            "lines."
+        )
+
+
+def _log(folder: Path, name: str) -> str:
+    """The file of a log as sbatch reads it: % begins what it fills in, unless doubled."""
+    quoted = str(folder).replace('"', '\\"').replace("%", "%%")
+    return f'"{quoted}/{name}"'
 
 
 def _refuse_short(limit: float, between: float, lead: int, time: str) -> None:
@@ -155,11 +184,16 @@ def _seeds(text: str | None, asked: Asked) -> tuple[int, ...]:
         raise UserError(f"{asked.slug} is a study with seeds of its own: leave --seeds out.")
     if any(flag.partition("=")[0].replace("_", "-") == "--train.seed" for flag in asked.flags):
         raise UserError("--seeds and --train.seed both name seeds: leave one out.")
-    found = list[int]()
+    found, most = list[int](), most_tasks()
     for part in text.split(","):
-        ends = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
+        ends = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", part.strip(), re.ASCII)
         if ends is None or int(ends[2] or ends[1]) < int(ends[1]):
             raise UserError(f"--seeds {text} names no seeds: give them as 0-4 or 0,2,5.")
+        if int(ends[2] or ends[1]) >= most:
+            raise UserError(
+                f"--seeds {text}: arrays of this cluster are numbered up to {most - 1}; a larger "
+                "seed alone is --train.seed after the --."
+            )
         found += range(int(ends[1]), int(ends[2] or ends[1]) + 1)
     return tuple(dict.fromkeys(found))
 
@@ -179,15 +213,17 @@ def _without_run_dir(flags: tuple[str, ...]) -> list[str]:
 
 
 def _submit(job: Job) -> None:
-    done = subprocess.run(
-        ["sbatch", "--parsable"], input=job.script(), capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        reason = done.stderr.strip().split("\n")[-1].removeprefix("sbatch: error: ")
-        raise UserError(f"SLURM refused the job ({reason}).")
-    number = done.stdout.strip().split(";")[0]
+    try:
+        told = ask_slurm("sbatch", "--parsable", given=job.script())
+    except UserError:
+        for folder in (*job.run_dirs().values(), job.asked.run_dir):
+            with contextlib.suppress(OSError):  # it holds something: it was there before
+                folder.rmdir()
+        raise
+    number = told.strip().split(";")[0]
     for task, folder in job.run_dirs().items():
         name = f"{number}_{task}" if task else number
-        attempts.submitted(folder, name)
         print(f"job {name} in {folder}")
+        with contextlib.suppress(OSError):  # the disk is full now: the job itself will say so
+            attempts.submitted(folder, name)
     print("imggen runs lists how they fare")

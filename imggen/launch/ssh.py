@@ -63,41 +63,47 @@ def ssh(
     asked = ask(script, after_dashes())
     if not asked.script.is_relative_to(root):
         raise UserError(f"{script} is not in this checkout, {root}, which is what is sent.")
-    there = Remote(host, folder, tuple(shlex.split(ssh)))
+    there = Remote(host, folder, ssh)
+    if python is not None and (not python.strip() or python.startswith("-")):
+        raise UserError(f"--python {python!r} is no program: give the path of a Python there.")
     session = f"imggen-{asked.slug}".replace(".", "-")
     there.refuse_missing(("bash", "rsync", "tmux", python or "python3"))
+    names = _files(root)
+    inside = asked.script.relative_to(root)
+    if str(inside) not in names:
+        raise UserError(f"git leaves {inside} out, so that it would not be sent: see .gitignore.")
     if there.ask(f"tmux has-session -t '={session}' 2>/dev/null").returncode == 0:
         raise UserError(
             f"{asked.slug} runs on {host} already: wait until it ends, or end it there with "
             f"tmux kill-session -t {session}, which keeps a checkpoint."
         )
-    there.copy(f"{root}/", there.path(), "--files-from=-", "--from0", given=_files(root))
-    _start(there, session, _script(there, session, asked.script.relative_to(root), python))
+    there.copy(f"{root}/", there.path(), "--files-from=-", "--from0", given="\0".join(names))
+    _start(there, session, _script(there, session, inside, python))
     print(f"{asked.slug} runs on {host}, in {folder}")
     print(f"to look in: ssh -t {host} tmux attach -t {session}")
     print(f"when it is done: imggen fetch {host} {asked.slug}")
     return 0
 
 
-def _files(root: Path) -> str:
-    """What git knows or would know of this checkout, each file's name before a zero byte."""
+def _files(root: Path) -> list[str]:
+    """What git knows or would know of this checkout."""
     try:
         told = subprocess.run(
             ["git", "-C", str(root), "ls-files", "-z", "-co", "--exclude-standard"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",  # a file's name may be bytes of any kind
             check=True,
         ).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         raise UserError(f"git does not know the files of {root}, which are to be sent.") from error
-    names = [
+    return [
         name
         for name in told.split("\0")
         if name
         and (root / name).is_file()
         and not (name.startswith("docs/") and Path(name).suffix in PICTURES)
     ]
-    return "\0".join(names)
 
 
 def _script(there: Remote, session: str, script: Path, python: str | None) -> str:

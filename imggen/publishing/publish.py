@@ -54,5 +54,5 @@ def _named_before(folder: Path) -> set[str]:
     try:
         named = read_json(manifest)["files"] if manifest.exists() else {}
         return {name for name in named if Path(name).name == name}
-    except (UserError, KeyError, TypeError):
+    except (UserError, KeyError, TypeError, OSError):
         return set()  # damaged: it names nothing

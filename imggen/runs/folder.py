@@ -9,10 +9,20 @@ from pathlib import Path
 
 from imggen.system import locks
 from imggen.system.errors import Interrupted, UserError
-from imggen.system.files import Json, append_bytes, probe, read_json, write_bytes, write_json
+from imggen.system.files import (
+    Json,
+    append_bytes,
+    parse_json,
+    probe,
+    read_json,
+    write_bytes,
+    write_json,
+)
 
 FAILED, STOPPED = "failed: ", "Stopped by "
 """How the last line of a log begins where a run did not end well."""
+MOST = 2**63
+"""More than any number that a row may hold and be counted with."""
 
 
 class RunDir:
@@ -31,7 +41,7 @@ class RunDir:
     def create(self) -> None:
         """Makes the folders.
 
-        Raises: UserError when the path is a file or not writable.
+        Raises: UserError when the path is a file or not writable, or a file of a run is none.
         """
         try:
             self.frames.mkdir(parents=True, exist_ok=True)
@@ -41,6 +51,9 @@ class RunDir:
                 f"Can't write to the run directory {self.path} ({error.strerror}): choose another "
                 "one with --run-dir."
             ) from error
+        for path in (self.manifest, self.stats, self.weights, self.log_file):
+            if path.exists() and not path.is_file():  # a pipe, say, at which one waits for ever
+                raise UserError(f"{path} is no file: remove it, or choose another --run-dir.")
 
     def log(self, line: str) -> None:
         """Prints a line and appends it to log.txt."""
@@ -50,8 +63,9 @@ class RunDir:
 
     def note(self, line: str) -> None:
         """Appends a line to log.txt."""
-        with contextlib.suppress(OSError), open(self.log_file, "a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        data = (line + "\n").encode(errors="replace")  # a folder's name may be bytes of any kind
+        with contextlib.suppress(OSError), open(self.log_file, "ab") as file:
+            file.write(data)
 
     def append_stats(self, row: dict[str, float]) -> None:
         """Appends one JSON line to stats.jsonl, now or when the disk takes it."""
@@ -136,8 +150,12 @@ class RunDir:
 def _row(line: str) -> dict[str, float] | None:
     """A row of statistics, None for anything else."""
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError:
         return None
-    numbers = isinstance(row, dict) and all(isinstance(v, (int, float)) for v in row.values())
+    numbers = isinstance(row, dict) and all(map(_is_number, row.values()))
     return row if numbers and isinstance(row.get("step"), int) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < MOST)

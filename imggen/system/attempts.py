@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from imggen.system.errors import UserError
+from imggen.system.files import parse_json, write_bytes
 from imggen.system.slurm import job_id
 from imggen.system.world import read_environment
 
@@ -89,12 +90,22 @@ def submitted(folder: Path, job: str) -> None:
 def read(folder: Path) -> dict[str, Any]:
     """{"job", "attempts", "error", "done"}; nothing known of a missing or damaged file."""
     try:
-        told = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        attempts = [each for each in told["attempts"] if {"began", "position"} <= each.keys()]
-        ended = {"error": told.get("error"), "done": told.get("done") is True}
-        return {"job": str(told["job"]), "attempts": attempts, **ended}
+        if (folder / NAME).is_fifo():  # which may never say anything
+            raise ValueError
+        told = parse_json((folder / NAME).read_text(encoding="utf-8"))
+        attempts = [each for each in told["attempts"] if _is_attempt(each)]
+        error = None if told.get("error") is None else str(told["error"])
+        done = told.get("done") is True
+        return {"job": str(told["job"]), "attempts": attempts, "error": error, "done": done}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {"job": None, "attempts": [], "error": None, "done": False}
+
+
+def _is_attempt(each: Any) -> bool:
+    """Whether it says when and where it began; and when and why it ended, or neither."""
+    ended = isinstance(each.get("ended"), float | int) and isinstance(each.get("reason"), str)
+    began = isinstance(each.get("began"), float | int) and isinstance(each.get("position"), str)
+    return began and (ended or each.get("reason") is None)
 
 
 def position(folder: Path) -> str:
@@ -112,10 +123,7 @@ def _times(folder: Path, patterns: tuple[str, ...]) -> Iterator[int]:
 
 
 def _write(folder: Path, told: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{NAME}.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / NAME)
+    write_bytes(folder / NAME, (json.dumps(told, indent=2) + "\n").encode())
 
 
 def _why(folder: Path, job: str, futile: list[dict[str, Any]]) -> str:
@@ -134,7 +142,7 @@ def _why(folder: Path, job: str, futile: list[dict[str, Any]]) -> str:
 def _end(attempt: dict[str, Any]) -> str:
     if attempt.get("reason") is None:
         return "one ended without a word"
-    first = str(attempt["reason"]).split(":")[0].rstrip(".")
+    first = attempt["reason"].split(":")[0].rstrip(".") or "stopped"
     seconds = attempt["ended"] - attempt["began"]
     return f"one was {first[0].lower() + first[1:]} after {seconds:.0f} s"
 

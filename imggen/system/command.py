@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from imggen.system import attempts, peers, signals
-from imggen.system.early import BAD_INPUT, INTERRUPTED, TRY_AGAIN
-from imggen.system.errors import Interrupted, UserError
+from imggen.system.early import BAD_INPUT, INTERRUPTED, TRY_AGAIN, refuse
+from imggen.system.errors import Interrupted, UserError, one_line
 from imggen.system.world import read_environment
 
 T = TypeVar("T")
@@ -39,9 +39,14 @@ def run_command(command: Callable[[], int | None]) -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no é shows a ?
             stream.reconfigure(errors="replace")
     try:
+        world = read_environment()
+    except UserError as error:
+        refuse(error)
+    try:
         code, why = _outcome(command)
     except (Exception, SystemExit) as error:
-        if read_environment().size == 1:
+        if world.size == 1:
+            empty()
             raise
         code, why = 1, traceback.format_exc()
         if isinstance(error, SystemExit):  # what the command line's reader said is said
@@ -55,9 +60,9 @@ def _outcome(command: Callable[[], int | None]) -> tuple[int, str]:
         with signals.stopping(), signals.handled(("SIGINT",), signal.default_int_handler):
             return command() or 0, ""
     except UserError as error:
-        return BAD_INPUT, _one_line(str(error))
+        return BAD_INPUT, one_line(str(error))
     except Interrupted as error:
-        return TRY_AGAIN, _one_line(str(error))
+        return TRY_AGAIN, one_line(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED, ""
     except BrokenPipeError:  # whoever read our output, `head` perhaps, has had enough
@@ -66,7 +71,7 @@ def _outcome(command: Callable[[], int | None]) -> tuple[int, str]:
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        return BAD_INPUT, _one_line(
+        return BAD_INPUT, one_line(
             f"Can't write {error.filename or 'a file'} ({error.strerror}): make room or choose "
             "another folder; the files written before are whole."
         )
@@ -103,12 +108,21 @@ def end(code: int, why: str = "") -> NoReturn:
         _tell(f"error: {why}" if code == BAD_INPUT else why)
         if code == BAD_INPUT:
             _report(why)
+    empty()
     if read_environment().size == 1:
         sys.exit(code)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
-            stream.flush()
     peers.leave(code, speaks)
+
+
+def empty() -> None:
+    """Prints what waits to be printed; what nobody takes goes nowhere, without a word of Python."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # it was closed before we began
+                stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _out_of_memory(error: Exception) -> bool:
@@ -126,10 +140,6 @@ def _report(sentence: str) -> None:
             Path(file).write_text(json.dumps({"message": about}), encoding="utf-8")
 
 
-def _one_line(text: str) -> str:
-    return text.replace("\n", "\\n")  # of a file's name: a sentence is one line
-
-
 def _tell(line: str) -> None:
     with contextlib.suppress(OSError):  # the terminal may be closed
         print(line, file=sys.stderr, flush=True)
@@ -137,4 +147,4 @@ def _tell(line: str) -> None:
 
 def _show_warning(message: Warning | str, category: type, *_: object) -> None:
     if read_environment().is_main:
-        _tell(_one_line(f"warning: {message}"))
+        _tell(one_line(f"warning: {message}"))

@@ -6,15 +6,17 @@ Only in the processes of our own commands: whoever imports imggen keeps their ow
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from imggen.system import attempts
-from imggen.system.errors import UserError
+from imggen.system.errors import UserError, one_line
 from imggen.system.signals import STOP
 from imggen.system.world import read_environment
 
@@ -35,7 +37,11 @@ def watch() -> None:
     ours |= program.name in ("imggen", "imggen.exe") and program.parent == Path(sys.prefix) / "bin"
     if not ours or threading.current_thread() is not threading.main_thread():
         return
-    if read_environment().size > 1:  # one message is enough: none of torch's own beside it
+    try:
+        size = read_environment().size
+    except UserError as error:
+        refuse(error)
+    if size > 1:  # one message is enough: none of torch's own beside it
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     for name in (*STOP, "SIGINT"):
         number = getattr(signal, name, None)
@@ -55,10 +61,16 @@ def _begin() -> None:
         attempts.begin(folder)
     except UserError as error:
         attempts.end(goes_on=False, sentence=str(error))
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        os._exit(BAD_INPUT)
+        refuse(error)
     except OSError:
         pass  # the run says it better, when it wants to write there
+
+
+def refuse(error: UserError) -> NoReturn:
+    """Says why, and ends this process."""
+    with contextlib.suppress(OSError):
+        print(f"error: {one_line(str(error))}", file=sys.stderr, flush=True)
+    os._exit(BAD_INPUT)
 
 
 def run_dir(arguments: list[str]) -> Path | None:

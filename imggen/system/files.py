@@ -65,7 +65,18 @@ def probe(path: Path) -> None:
 
 def user_cache() -> Path:
     """The user's folder for what can be made or downloaded again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "imggen"
+    return expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "imggen"
+
+
+def expand(path: str | Path) -> Path:
+    """A path with its ~ replaced. Raises: UserError where nobody lives there, as in a container."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UserError(
+            f"This machine knows no home folder for {path}: set HOME, or name a folder without ~ "
+            "(data: --data.root or IMGGEN_DATA; what is cached: XDG_CACHE_HOME)."
+        ) from error
 
 
 def refuse_unwritable(flag: str, path: Path | None) -> None:
@@ -97,7 +108,8 @@ def flush_folder(folder: Path) -> None:
 
 def json_bytes(value: object) -> bytes:
     """`value` as indented JSON with a final newline; ValueError for NaN and infinities."""
-    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode(errors="replace")  # a folder's name may be bytes of any kind
 
 
 def sha256_file(path: Path) -> str:
@@ -109,7 +121,15 @@ def sha256_file(path: Path) -> str:
 def sha256_json(value: object) -> str:
     """Hexadecimal SHA-256 of a value's JSON with sorted keys: equal settings, equal hash."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def parse_json(text: str) -> Any:
+    """A value from JSON of whatever origin. Raises: ValueError for anything else, however deep."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
 
 
 def read_json(path: Path) -> Json:
@@ -118,10 +138,12 @@ def read_json(path: Path) -> Json:
     Raises: UserError when the file is missing, cut or not an object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        if path.is_fifo():
+            raise ValueError("it is a pipe")
+        value = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist: is {path.parent} a finished run?") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} can't be read as JSON ({error}).") from error
     if not isinstance(value, dict):
         raise UserError(f"{path} holds no JSON object.")

@@ -24,7 +24,7 @@ from io import FileIO
 from pathlib import Path
 
 from imggen.system.errors import UserError
-from imggen.system.files import Json, beside
+from imggen.system.files import Json, beside, parse_json
 
 try:
     import fcntl
@@ -98,6 +98,8 @@ def _is_alive(pid: object) -> bool:
 def _take(folder: Path, hint: str, held: Json) -> FileIO:
     """The open lock file, ours. Raises: UserError when somebody else is alive."""
     path = folder / NAME
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{path} is no file that can be locked: remove it.")
     while True:
         with contextlib.ExitStack() as failed:
             file = failed.enter_context(open(path, "ab+", buffering=0))
@@ -238,7 +240,7 @@ def _beat(path: Path, held: Json, done: threading.Event) -> None:
 def _holder(folder: Path) -> Json | None:
     """What the lock file says; None when it says nothing that one can read."""
     try:
-        held = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        held = parse_json((folder / NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return held if isinstance(held, dict) else None

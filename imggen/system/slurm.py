@@ -17,13 +17,20 @@ def job_id() -> str | None:
     environ = os.environ
     if "SLURM_ARRAY_JOB_ID" in environ and "SLURM_ARRAY_TASK_ID" in environ:
         return f"{environ['SLURM_ARRAY_JOB_ID']}_{environ['SLURM_ARRAY_TASK_ID']}"
-    return environ.get("SLURM_JOB_ID")
+    return environ.get("SLURM_JOB_ID") or None
 
 
-def ask(*command: str) -> str:
+def ask(*command: str, given: str = "") -> str:
     """What a command of SLURM prints. Raises: UserError with its own reason when it fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS)
+        done = subprocess.run(
+            command,
+            input=given,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            timeout=ANSWER_SECONDS,
+        )
     except FileNotFoundError as error:
         raise UserError(
             f"There is no {command[0]} on this machine: do this on the login node of a SLURM "
@@ -33,6 +40,7 @@ def ask(*command: str) -> str:
         raise UserError(f"SLURM left {command[0]} unanswered: try again later.") from error
     if done.returncode != 0:
         reason = (done.stderr or done.stdout).strip().split("\n")[-1]
+        reason = reason.removeprefix(f"{command[0]}: error: ")
         raise UserError(f"SLURM refused ({reason}).")
     return done.stdout
 

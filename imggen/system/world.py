@@ -35,7 +35,10 @@ class World:
 
 
 def read_environment() -> World:
-    """The world that torchrun (RANK, WORLD_SIZE) or srun (SLURM_PROCID, SLURM_NTASKS) describes."""
+    """The world that torchrun (RANK, WORLD_SIZE) or srun (SLURM_PROCID, SLURM_NTASKS) describes.
+
+    Raises: UserError when what they say makes no sense.
+    """
     environ = os.environ
     if "RANK" in environ and "WORLD_SIZE" in environ:
         keys = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
@@ -44,8 +47,18 @@ def read_environment() -> World:
         keys = ("SLURM_PROCID", tasks, "SLURM_LOCALID")
     else:
         return World()
-    rank, size, local_rank = (int(environ.get(key, default)) for key, default in zip(keys, "010"))
-    return World(rank, size, local_rank)
+    said = {key: environ.get(key, default) for key, default in zip(keys, "010", strict=True)}
+    numbers = [
+        int(text) if re.fullmatch(r"\d{1,9}", text, re.ASCII) else -1 for text in said.values()
+    ]
+    world = World(*numbers)
+    if not 0 <= world.rank < world.size or world.local_rank < 0:
+        told = ", ".join(f"{key}={text}" for key, text in said.items())
+        raise UserError(
+            f"The environment describes no process among others ({told}): start it with torchrun "
+            "or srun, or unset these variables."
+        )
+    return world
 
 
 def name_meeting_point() -> None:

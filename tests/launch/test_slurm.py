@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from imggen.launch.partitions import seconds_of
 from imggen.launch.script import FOLDER, copies
+from imggen.launch.slurm import _refuse_short
 from imggen.system.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -64,6 +66,18 @@ def slurm(run, tmp_path):
         (("--gpus", "0", "--seeds", "0-1", "--", "--train.seed", "3"), "both name seeds"),
         (("--gpus", "0", "--", "--run-dir", "/proc/run"), "Can't write to the run directory /proc"),
         (("--gpus", "-1"), "--gpus is -1"),
+        (("--gpus", "0", "--lead", "65536"), "--lead is 65536"),
+        (("--gpus", "0", "--partition="), "There is no partition : --partition is one of"),
+        (("--gpus", "0", "--account", "a\nrm -r x"), "is no name of an account"),
+        (("--gpus", "0", "--account", "a --wrap=x"), "is no name of an account"),
+        (("--gpus", "0", "--time", "٤٥"), "is no time"),
+        (("--gpus", "0", "--seeds", "٣"), "names no seeds"),
+        (("--gpus", "0", "--seeds", "0-99999999999"), "are numbered up to 1000"),
+        (("--gpus", "0", "--seeds", "9" * 5000), "names no seeds"),
+        (("--gpus", "0", "--", "--run-dir", "."), "--run-dir names no folder but this one"),
+        (("--gpus", "0", "--", "--run-dir", ""), "--run-dir names no folder but this one"),
+        (("--gpus", "0", "--", "--run-dir", "/tmp/a\ntouch x"), "ends of lines"),
+        (("--gpus", "0", "--", "--run-dir", "/tmp/a\\b"), "without backslashes"),
     ],
 )
 def test_what_can_be_known_is_refused_before(slurm, tmp_path, arguments, says):
@@ -165,3 +179,37 @@ def test_all_experiments_are_a_task_each(task, tmp_path):
         python, script, flag = (tmp_path / "asked").read_text().split()
         assert (python, flag) == ("python", "--no-publish")
         assert "\nexperiment = Experiment(" in (REPOSITORY / script).read_text()
+
+
+def test_nothing_that_is_named_is_run_by_the_job(slurm, tmp_path):
+    """Arguments of all kinds, in a script whose programs are played."""
+    folder = tmp_path / "a 'b' \"c\" $(touch proof) `touch proof` 50%"
+    done = slurm("--gpus", "0", "--seeds", "0", "--", "--run-dir", folder,
+                 "--data.name", "x\ntouch proof\n#SBATCH --wrap=x")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    script = (tmp_path / "submitted").read_text()
+    assert [line for line in script.splitlines() if "SBATCH --wrap" in line][1:] == [
+        "#SBATCH --wrap=x' --train.seed $SLURM_ARRAY_TASK_ID --run-dir "
+        + shlex.quote(str(folder)) + "/seed-$SLURM_ARRAY_TASK_ID"
+    ]  # fmt: skip
+    log = str(folder).replace('"', '\\"').replace("%", "%%")
+    assert f'#SBATCH --output="{log}/seed-%a/slurm.log"\n' in script
+    (tmp_path / "bin" / "srun").write_text('#!/bin/sh\nprintf "%s\\0" "$@"\n')
+    (tmp_path / "bin" / "srun").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SLURM_ARRAY_TASK_ID": "0"}
+    ran = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True)
+    assert ran.stdout.split("\0")[-2] == f"{folder}/seed-0", ran.stderr
+    assert not list(tmp_path.rglob("proof")) and not (REPOSITORY / "proof").exists()
+
+
+def test_a_refused_job_leaves_nothing(slurm, tmp_path):
+    (tmp_path / "bin" / "sbatch").write_text(
+        "#!/bin/sh\necho 'sbatch: error: no\377' >&2; exit 1\n"
+    )
+    done = slurm("--gpus", "0", "--seeds", "0-2")
+    assert done.returncode == 2 and "SLURM refused (no" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_job_without_a_limit_is_never_too_short():
+    _refuse_short(seconds_of("infinite"), 30, 90, "infinite")

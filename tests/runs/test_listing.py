@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -108,3 +110,70 @@ def test_a_folder_that_is_not_there(run, tmp_path):
     done = run("imggen", "runs", tmp_path / "none")
     assert done.returncode == 2 and "There is no folder" in done.stderr
     assert "no runs here" in run("imggen", "runs", tmp_path).stdout
+
+
+@pytest.mark.parametrize("name", ["log.txt", "stats.jsonl", "attempts.json", "lock"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff\xfe\x00", b"[" * 100_000, b'{"step":' + b"9" * 400 + b"}",
+     b"starting of " + b"9" * 5000,
+     b'{"job": [], "attempts": [1, {"began": "x", "position": 3}], "error": {"a": 1}}',
+     b'{"host": "HOST", "pid": 1e999}', b'{"host": "HOST", "pid": ' + b"9" * 30 + b"}", None],
+    ids=range(9),
+)  # fmt: skip
+def test_a_damaged_run_hides_no_other(folder, name, content):
+    path = folder / name
+    path.unlink(missing_ok=True)
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_bytes(content.replace(b"HOST", socket.gethostname().encode()))
+    other = RunDir(folder.parent / "other")
+    other.create()
+    other.log_file.write_text(BEGUN)
+    found = {each.name: each for each in listed((folder.parent,))}
+    assert found["other"].state == "interrupted"
+    assert found["run"].state in ("interrupted", "failed")
+
+
+@pytest.mark.parametrize("seconds", ["1e308", "NaN", "Infinity"])
+def test_numbers_that_are_none_are_left_out(folder, run, seconds):
+    row = f'{{"step": 50, "wall_seconds": {seconds}, "images_per_second": {seconds}}}\n'
+    with open(folder / "stats.jsonl", "a") as file:
+        file.write('{"step": 49, "wall_seconds": -1e308}\n' + row)
+    with RunDir(folder).locked():
+        for flags in ((), ("--json",)):
+            done = run("imggen", "runs", folder, *flags)
+            assert done.returncode == 0 and "NaN" not in done.stdout, done.stderr
+            assert "Infinity" not in done.stdout
+
+
+def test_links_in_circles_and_names_that_steer_a_terminal(folder, run):
+    (folder.parent / "again").symlink_to(folder.parent)
+    (folder.parent / "itself").symlink_to("itself")
+    odd = RunDir(folder.parent / "a\nb\x1b[2J")
+    odd.create()
+    odd.log_file.write_text(BEGUN + "failed: \x1b[31mred\n")
+    done = run("imggen", "runs", folder.parent)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 3, done.stdout
+    assert "a\\nb\\x1b[2J  failed" in done.stdout and "\x1b" not in done.stdout
+
+
+def test_a_lock_that_says_nothing_is_still_held(folder):
+    """The system's lock is the truth, whatever a full disk left in the file."""
+    with RunDir(folder).locked(), open(folder / "lock") as file:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        assert state(folder)[0] == "running"
+
+
+def test_a_folder_whose_name_is_no_text(tmp_path, run):
+    """Bytes that are no UTF-8: they are told with a ?, and stop nothing."""
+    odd = RunDir(tmp_path / os.fsdecode(b"lat\xe9"))
+    odd.create()
+    odd.log(BEGUN.strip())
+    odd.log(f"weights in {odd.weights}")
+    odd.write_manifest({"command": "python x --no-publish", "name": odd.path.name})
+    assert odd.read_manifest()["name"] == "lat?"
+    assert state(odd.path)[0] == "finished"
+    assert run("imggen", "runs", tmp_path, "--json").returncode == 0

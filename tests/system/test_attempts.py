@@ -145,3 +145,17 @@ def test_it_is_written_down_before_the_imports(tmp_path):
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith("error: 3 attempts of job 7 in a row")
     assert json.loads((tmp_path / attempts.NAME).read_text())["error"] in done.stderr
+
+
+@pytest.mark.parametrize("attempt", [
+    {"reason": "Stopped", "ended": "x"}, {"reason": ""}, {"reason": 3, "ended": 1}, {"began": "x"},
+    {"position": 3},
+])  # fmt: skip
+def test_damaged_attempts_stop_no_run(tmp_path, monkeypatch, attempt):
+    """What can't be read did not happen."""
+    monkeypatch.setattr(attempts, "_folder", None)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    one = {"began": 1.0, "position": "nothing", **attempt}
+    (tmp_path / attempts.NAME).write_text(json.dumps({"job": "7", "attempts": [one] * 5}))
+    attempts.begin(tmp_path)
+    assert len(attempts.read(tmp_path)["attempts"]) == 1
