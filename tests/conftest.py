@@ -21,8 +21,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-LONGEST = ("test_a_cluster_disturbs_jobs",)
-"""Begun first: it waits for the cluster most of the time, while the other worker works."""
+LONGEST = (
+    "test_a_cluster_disturbs_jobs",
+    "test_every_page_in_a_browser",
+    "test_a_run_killed_many_times",
+)
+"""Begun first, so that no worker waits for them at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
