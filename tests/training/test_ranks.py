@@ -32,8 +32,7 @@ def two(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.slow
-def test_two_processes_give_the_curve_of_one(two, tmp_path):
+def two_processes_give_the_curve_of_one(two: Path, tmp_path: Path) -> None:
     """With the noise of one; in use each draws its own, and curves agree as those of two seeds."""
     ranks.curves(tmp_path)
     for paper in ranks.PAPERS:
@@ -48,8 +47,7 @@ def test_two_processes_give_the_curve_of_one(two, tmp_path):
         assert torch.allclose(weights[0], one, rtol=1e-4, atol=1e-6), paper
 
 
-@pytest.mark.slow
-def test_torchrun_starts_again_what_was_killed_and_the_others_follow_rank_0(two):
+def torchrun_starts_again_what_was_killed_and_the_others_follow_rank_0(two: Path) -> None:
     """The newest checkpoint is damaged, and rank 1 has none at all: both take the one before."""
     for rank in (0, 1):
         ended = torch.load(two / f"killed-{rank}.pt")
@@ -59,19 +57,26 @@ def test_torchrun_starts_again_what_was_killed_and_the_others_follow_rank_0(two)
     assert (two / "of-rank-0" / "killed" / "log.txt").read_text().count("Resuming from") == 1
 
 
-@pytest.mark.slow
-def test_no_process_ends_before_the_checkpoint_of_rank_0_is_on_the_disk(two):
+def no_process_ends_before_the_checkpoint_of_rank_0_is_on_the_disk(two: Path) -> None:
     says = "Stopped by another process at step 30 with a checkpoint: "
     for rank in (0, 1):
         ended = torch.load(two / f"stopped-{rank}.pt")
         assert ended["says"].startswith(says) and ended["saved"], rank
 
 
-@pytest.mark.slow
-def test_another_number_of_processes_goes_on_and_says_so(two):
+def another_number_of_processes_goes_on_and_says_so(two: Path) -> None:
     folder = two / "two" / "vae"
     t = ranks.trainer(folder, "vae", steps=ranks.STEPS + 4)
     assert t.train(lambda method, step: None) == ranks.STEPS
     said = (folder / "log.txt").read_text()
     assert f"so far trained on 2 x {t.facts['device']}, from here on {t.facts['device']}" in said
     assert other_machine(t.facts, t.facts) == ""
+
+
+@pytest.mark.slow
+def test_what_two_processes_left(two, tmp_path):
+    """All of it at once: made by each worker anew it would take longest of all."""
+    two_processes_give_the_curve_of_one(two, tmp_path)
+    torchrun_starts_again_what_was_killed_and_the_others_follow_rank_0(two)
+    no_process_ends_before_the_checkpoint_of_rank_0_is_on_the_disk(two)
+    another_number_of_processes_goes_on_and_says_so(two)
