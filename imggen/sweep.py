@@ -16,7 +16,7 @@ from imggen.evaluation.catalogue import heading, known
 from imggen.evaluation.side_by_side import SEED, SideBySide, Swept
 from imggen.experiment import Experiment
 from imggen.publishing.publish import publish
-from imggen.publishing.status import damages
+from imggen.publishing.status import intact
 from imggen.publishing.study import (
     StudyOptions,
     common_manifest,
@@ -231,10 +231,8 @@ class Sweep:
         if (options.data, options.train) != (OtherData(), OtherTraining()):
             raise UserError("--from-published trains nothing: leave --data and --train alone.")
         folder = published_folder(self, options, self.config())
-        manifest, kept = read_json(folder / "manifest.json"), FIGURES["rows"][0]
-        gone = [text for text in damages(folder, manifest) if text.startswith((FILE, kept))]
-        if gone:
-            raise UserError(f"{folder}: {gone[0]}, and only trainings make it: bring it back.")
+        kept = FIGURES["rows"][0]
+        manifest = intact(folder, FILE, kept)
         config = manifest["config"] | {"chart": self.config()["chart"]}
         manifest |= {"config": config, "config_hash": sha256_json(inputs(config))}
         numbers = self.numbers(cast("Swept", read_json(folder / FILE)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from typing import NamedTuple
 
 from imggen import __version__
 from imggen.runs.places import checkout, runs
+from imggen.system import slurm
 from imggen.system.errors import UserError
 from imggen.system.files import Json
 
@@ -209,8 +209,10 @@ def _written(place: Path) -> tuple[float, float]:
 def _scheduler() -> Finding:
     if shutil.which("sinfo") is None:
         return Finding("scheduler", "none", {"kind": None})
-    told = _answer("sinfo", "--version") or "slurm"
-    shown = _answer("sinfo", "--noheader", "--format=%R %a %l %D %G")
+    told = slurm.answer("sinfo", "--version", patience=PATIENCE_SECONDS).strip() or "slurm"
+    shown = slurm.answer(
+        "sinfo", "--noheader", "--format=%R %a %l %D %G", patience=PATIENCE_SECONDS
+    )
     job = os.environ.get("SLURM_JOB_ID")
     rows = [line.split() for line in shown.splitlines()]
     names = ("name", "state", "time_limit", "nodes", "resources")
@@ -219,14 +221,6 @@ def _scheduler() -> Finding:
     of = ", ".join(f"{row[0]} ({row[3]} nodes, {row[2]})" for row in rows if len(row) > 3)
     inside = f"; inside job {job}" if job else ""
     return Finding("scheduler", f"{told}: {of or 'its controller does not answer'}{inside}", facts)
-
-
-def _answer(*command: str) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _container() -> Finding:

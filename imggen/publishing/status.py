@@ -46,6 +46,21 @@ def damages(folder: Path, manifest: Manifest) -> list[str]:
     return reasons
 
 
+def intact(folder: Path, *files: str) -> Manifest:
+    """The manifest of a publication that is drawn again from these of its files.
+
+    Raises: UserError when one of them is gone, or is not the one that was published.
+    """
+    manifest = read_json(folder / "manifest.json")
+    for reason in damages(folder, manifest):
+        if reason.startswith(files):
+            raise UserError(
+                f"{folder}: {reason}, and only trainings make it: bring it back, or run without "
+                "this flag."
+            )
+    return manifest
+
+
 def damaged(assets_folder: Path) -> list[str]:
     """What is wrong with all published files, each with its slug; the site refuses to be built."""
     problems = []

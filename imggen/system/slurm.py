@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 
 from imggen.system.errors import UserError
@@ -20,7 +19,7 @@ def job_id() -> str | None:
     return environ.get("SLURM_JOB_ID") or None
 
 
-def ask(*command: str, given: str = "") -> str:
+def ask(*command: str, given: str = "", patience: float = ANSWER_SECONDS) -> str:
     """What a command of SLURM prints. Raises: UserError with its own reason when it fails."""
     try:
         done = subprocess.run(
@@ -29,7 +28,7 @@ def ask(*command: str, given: str = "") -> str:
             capture_output=True,
             encoding="utf-8",
             errors="surrogateescape",
-            timeout=ANSWER_SECONDS,
+            timeout=patience,
         )
     except FileNotFoundError as error:
         raise UserError(
@@ -45,16 +44,18 @@ def ask(*command: str, given: str = "") -> str:
     return done.stdout
 
 
+def answer(*command: str, patience: float = ANSWER_SECONDS) -> str:
+    """The same; empty where it fails, or where there is no SLURM."""
+    try:
+        return ask(*command, patience=patience)
+    except (UserError, OSError):
+        return ""
+
+
 def queue() -> dict[str, str]:
     """State of each of this user's jobs (PENDING, RUNNING, ...); empty where there is no SLURM."""
-    if shutil.which("squeue") is None:
-        return {}
-    try:
-        told = ask("squeue", "--me", "-h", "-r", "-o", "%i|%T|%r")
-    except UserError:
-        return {}
     jobs = {}
-    for line in told.splitlines():
+    for line in answer("squeue", "--me", "-h", "-r", "-o", "%i|%T|%r").splitlines():
         job, state, reason = (*line.split("|", 2), "", "")[:3]
         jobs[job] = f"{state} ({reason})" if reason not in ("", "None") else state
     return jobs

@@ -7,9 +7,9 @@ import os
 import re
 import socket
 import struct
-import subprocess
 from dataclasses import dataclass
 
+from imggen.system import slurm
 from imggen.system.errors import UserError
 
 LOOPBACK = "127.0.0.1"
@@ -105,12 +105,7 @@ def first_node(nodes: str) -> str:
 
 def _slurm_address(name: str) -> str:
     """The address that SLURM itself uses for a node: its name need not be known to anybody else."""
-    command = ["scontrol", "show", "node", name]
-    try:
-        shown = subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
-    except (OSError, subprocess.SubprocessError):
-        return name
-    found = re.search(r"\bNodeAddr=(\S+)", shown)
+    found = re.search(r"\bNodeAddr=(\S+)", slurm.answer("scontrol", "show", "node", name))
     return found[1] if found else name
 
 

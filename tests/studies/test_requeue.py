@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import runpy
+import shutil
 from pathlib import Path
 
 import pytest
 
 from imggen.publishing.study import StudyOptions
+from imggen.runs.places import assets
 from imggen.studies.requeue import study
 from imggen.studies.requeue.jobs import Job, Plan
 from imggen.studies.requeue.study import FILE, Requeue
@@ -52,3 +55,13 @@ def test_without_slurm_it_says_what_is_missing(monkeypatch, tmp_path):
     with pytest.raises(UserError, match="a SLURM cluster of its own, and SLURM is not installed"):
         Requeue("it", "It", "experiments/gan_mnist.py", (), ()).run(asked)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_drawn_again_must_be_what_was_published(tmp_path):
+    of_record = runpy.run_path(str(PUBLISHED.parents[3] / "experiments" / "requeue.py"))[
+        "experiment"
+    ]
+    copy = shutil.copytree(PUBLISHED, assets(tmp_path) / PUBLISHED.name)
+    (copy / FILE).write_text((copy / FILE).read_text().replace("true", "false", 1))
+    with pytest.raises(UserError, match=f"{FILE} is not the file that was published"):
+        of_record.run(StudyOptions(docs_dir=tmp_path, from_published=True))

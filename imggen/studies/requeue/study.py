@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 import tyro
 
 from imggen.drawing.charts import COLOURS, INK, drawing, svg
+from imggen.publishing.status import intact
 from imggen.publishing.study import (
     Begun,
     StudyOptions,
@@ -99,7 +100,7 @@ class Requeue:
         begun, config = Begun(), self.config()
         if options.from_published:
             folder = published_folder(self, options, config)
-            manifest = read_json(folder / "manifest.json")
+            manifest = intact(folder, FILE)
             found = cast("list[Seen]", read_json(folder / FILE)["jobs"])
         else:
             found = self.measure(options)
