@@ -132,6 +132,22 @@ class HasLikelihood(Protocol):
 
 
 @runtime_checkable
+class Completes(Protocol):
+    """Goes on with an image whose first rows are given, as one who draws from top to bottom."""
+
+    def complete(
+        self, x: Tensor, rows: int, z: Tensor, y: Tensor | None = None, sampler: Any = None
+    ) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1]: the first `rows` rows of `x`, the others from latents.
+
+        The method owns binarising. Latents z (N, ...), conditions and sampler as in `sample`.
+
+        Raises: ValueError where it can't stop after so many rows.
+        """
+        ...
+
+
+@runtime_checkable
 class HasCodes(Protocol):
     """Has components of its latents that are meant to mean something, each by itself."""
 
