@@ -5,7 +5,7 @@ from __future__ import annotations
 FAMILIES = {
     "GAN": ("gan", "dcgan", "cgan", "infogan", "wgan", "wgan_gp", "sngan", "r1", "r3gan",
             "diffaugment"),
-    "VAE": ("vae",),
+    "VAE": ("vae", "iwae"),
     "autoregressive": ("pixel_cnn",),
     "flow": ("flow_matching",),
     "diffusion": ("ddpm", "edm", "dit", "latent_diffusion"),
