@@ -138,11 +138,14 @@ def average_gradients(parameters: Sequence[Tensor], world: World) -> None:
         parameter.grad = gradient.copy_(mean.view_as(gradient))
 
 
-def any_rank(flags: Sequence[bool], device: torch.device, world: World) -> list[bool]:
-    """For each flag, whether it is set on at least one rank."""
+def any_rank(flags: Sequence[bool], world: World) -> list[bool]:
+    """For each flag, whether it is set on at least one rank.
+
+    Processors agree on it: no GPU is waited for.
+    """
     if world.size == 1:
         return list(flags)
-    votes = torch.tensor(flags, dtype=torch.int32, device=device)
+    votes = torch.tensor(flags, dtype=torch.int32)
     with peers.talking():
         dist.all_reduce(votes)
     return [bool(vote) for vote in votes.tolist()]
@@ -159,6 +162,19 @@ def broadcast(tensors: Iterable[Tensor], world: World) -> None:
         with peers.talking():
             for tensor in tensors:
                 dist.broadcast(tensor, src=0)
+
+
+def of_all(tensors: Iterable[Tensor], world: World) -> list[list[Tensor]]:
+    """By rank, copies of its tensors; alone nobody asks for them: nothing."""
+    if world.size == 1:
+        return []
+    own = list(tensors)
+    by_rank = [[tensor.clone() for tensor in own] for _ in range(world.size)]
+    with peers.talking():
+        for rank, copies in enumerate(by_rank):
+            for tensor in copies:
+                dist.broadcast(tensor, src=rank)
+    return by_rank
 
 
 def average(values: Mapping[str, Tensor], world: World) -> dict[str, Tensor]:

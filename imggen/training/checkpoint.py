@@ -238,3 +238,12 @@ def refuse_other(saved: Json, asked: Json, folder: Path) -> None:
             f"The checkpoint in {folder} belongs to other settings ({'; '.join(phrases)}): "
             "use the same ones, or choose another --run-dir."
         )
+
+
+def kept_before(step: int, precision: str, folder: Path) -> str:
+    """What to tell when a loss became NaN or infinite."""
+    also = " or --train.precision fp32" if precision != "fp32" else ""
+    return (
+        f"A loss or its gradient became NaN or infinite at or before step {step}: the checkpoint "
+        f"before it is kept in {folder}; try a smaller learning rate{also}."
+    )

@@ -28,7 +28,7 @@ from imggen.system.signals import StopSignals
 from imggen.training import checkpoint
 from imggen.training.config import TrainConfig, frame_steps
 from imggen.training.ema import update_ema
-from imggen.training.machine import machine, meet, other_machine
+from imggen.training.machine import machine, meet, other_machine, take_own
 from imggen.training.order import ImageOrder
 from imggen.training.progress import Progress
 from imggen.training.writer import Writer
@@ -39,7 +39,7 @@ VERSION = 1
 Whoever changes what a training ends with raises it: what was trained before becomes stale.
 """
 SYNC_STEPS = 10
-"""Losses and checkpoint times, and of several processes stop signals, are looked at so often."""
+"""Losses and the time since the last checkpoint are looked at so often."""
 Draw = Callable[[Method, int], None]
 
 
@@ -184,6 +184,7 @@ class Trainer:
         """Takes everything that `state` gave."""
         self.method.load_state_dict(state["method"])
         self.ema.load_state_dict(state["ema"])
+        take_own(self.method.buffers(), state.get("buffers", []), self.world)
         for name, optimizer in self.method.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         self.window = {k: v.to(self.device) for k, v in state["window"].items()}
@@ -216,7 +217,7 @@ class Trainer:
             with StopSignals().listening() as signals:
                 self._loop(draw, writer, progress, signals)
             # It may have come after the loop's last look.
-            if any(distributed.any_rank([signals.name is not None], self.device, self.world)):
+            if any(distributed.any_rank([signals.name is not None], self.world)):
                 raise self.stopped(writer, signals)
             writer.wait()
         finally:
@@ -240,23 +241,25 @@ class Trainer:
             if row:
                 self.wall_seconds = wall_before + time.monotonic() - started
                 self.log(progress)
-            alone = self.world.size == 1 and signals.name  # nobody to agree with: at once
-            if self.step % SYNC_STEPS and not last and not alone:
+            [stop] = distributed.any_rank([signals.name is not None], self.world)
+            if self.step % SYNC_STEPS and not last and not stop:
                 continue
             # Batch-norm statistics drift apart between ranks. At fixed steps, not with checkpoints,
-            # whose time is the clock's: they must change no bit.
-            distributed.broadcast(self.method.buffers(), self.world)
+            # whose time is the clock's, nor where it stops: neither may change a bit.
+            if self.step % SYNC_STEPS == 0 or last:
+                distributed.broadcast(self.method.buffers(), self.world)
             due = time.monotonic() - saved >= self.config.checkpoint_seconds
-            stop, due, broken = distributed.any_rank(
-                [signals.name is not None, due, not self.finite.item()], self.device, self.world
-            )
+            due, broken = distributed.any_rank([due, not self.finite.item()], self.world)
             if broken:
                 writer.close()  # nobody ends while rank 0 writes
-                raise UserError(distributed.as_main_says(self.not_finite(), self.world))
+                told = checkpoint.kept_before(self.step, self.config.precision, self.run.path)
+                raise UserError(distributed.as_main_says(told, self.world))
             if stop or due or last:
                 self.wall_seconds = wall_before + time.monotonic() - started
+                buffers = distributed.of_all(self.method.buffers(), self.world) if stop else []
                 if self.world.is_main:
-                    writer.save(self.state(), must=stop or last, before=self.run.flush)
+                    state = {**self.state(), "buffers": buffers}
+                    writer.save(state, must=stop or last, before=self.run.flush)
                 saved = time.monotonic()
             if stop:
                 raise self.stopped(writer, signals)
@@ -265,14 +268,6 @@ class Trainer:
         """What all ranks tell after a stop signal, once rank 0's checkpoint is on the disk."""
         told = writer.stopped(signals.name or "another process", self.step)
         return Interrupted(distributed.as_main_says(told, self.world))
-
-    def not_finite(self) -> str:
-        """What to tell when a loss became NaN or infinite."""
-        also = " or --train.precision fp32" if self.config.precision != "fp32" else ""
-        return (
-            f"A loss or its gradient became NaN or infinite at or before step {self.step}: the "
-            f"checkpoint before it is kept in {self.run.path}; try a smaller learning rate{also}."
-        )
 
     def log(self, progress: Progress) -> None:
         """Means since the row before, to stats.jsonl and the progress bar.

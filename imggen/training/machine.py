@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import torch
+from torch import Tensor
 
 from imggen.runs.settings import as_json
 from imggen.system.device import choose_device, device_name
@@ -28,6 +31,16 @@ def meet(config: TrainConfig, identity: Json) -> tuple[World, torch.device]:
 def machine(device: torch.device, world: World) -> Json:
     """The facts of a manifest about devices and processes."""
     return {"device": device_name(device), "world_size": world.size}
+
+
+def take_own(buffers: Iterable[Tensor], by_rank: Sequence[Sequence[Tensor]], world: World) -> None:
+    """Gives a rank the buffers that it had where all were stopped.
+
+    With another number of ranks than then all keep those of rank 0.
+    """
+    if len(by_rank) == world.size:
+        for buffer, own in zip(buffers, by_rank[world.rank], strict=True):
+            buffer.copy_(own)
 
 
 def other_machine(before: Json, now: Json) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from imggen.data import datasets
+from imggen.methods import Batch, Spec, vae
 from imggen.runs.folder import RunDir
 from imggen.system import distributed
 from imggen.system.command import run_command
@@ -25,7 +26,7 @@ from imggen.training.config import TrainConfig
 
 PAPERS = {"gan": "GAN", "r3gan": "R3GAN", "vae": "VAE"}
 """Without BatchNorm: what a step computes of an image depends on no other image."""
-STEPS, KILLED_AT = 40, 25
+STEPS, KILLED_AT, STOPPED_AT = 40, 25, 13
 
 
 class NoiseOfAll(TorchFunctionMode):
@@ -46,10 +47,10 @@ class NoiseOfAll(TorchFunctionMode):
         return whole.chunk(self.world.size)[self.world.rank]
 
 
-def trainer(folder: Path, paper: str, **settings) -> loop.Trainer:
+def trainer(folder: Path, paper: str, kind: Any = None, **settings) -> loop.Trainer:
     """The real loop with a paper's smallest settings, on small digits."""
     module = importlib.import_module(f"imggen.methods.{paper}")
-    kind = getattr(module, PAPERS[paper])
+    kind = kind or getattr(module, PAPERS[paper])
     config = TrainConfig(**{"steps": STEPS, "batch_size": 32, "log_steps": 4, "device": "cpu",
                             "frames": 0, **settings})  # fmt: skip
     run = RunDir(folder)
@@ -98,6 +99,38 @@ def killed(folder: Path) -> None:
     torch.save({"begun": begun, "weights": flat(t)}, folder / f"killed-{world.rank}.pt")
 
 
+class OwnMemory(vae.VAE):
+    """Each rank remembers what it saw, and learns with that: as some code books do."""
+
+    def __init__(self, config: vae.Config, spec: Spec) -> None:
+        super().__init__(config, spec)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def training_step(self, batch, step, minimize):
+        self.seen.mul_(0.9).add_(batch.x.mean())
+        return super().training_step(Batch(batch.x * self.seen.cos(), batch.y), step, minimize)
+
+
+def remembered(folder: Path) -> None:
+    """The same training whole, and in two parts; where the first part ended."""
+    world = read_environment()
+    for name, at in (("whole", None), ("parts", STOPPED_AT), ("parts", None)):
+        t = trainer(folder / f"{name}-of-{world.rank}", "vae", kind=OwnMemory)
+        advance = t.advance
+
+        def stop(t=t, at=at, advance=advance) -> None:
+            if t.step == at and not world.is_main:
+                os.kill(os.getpid(), signal.SIGTERM)
+            advance()
+
+        t.advance = stop
+        try:
+            t.train(lambda method, step: None)
+        except Interrupted:
+            torch.save(t.step, folder / f"stopped-at-{world.rank}.pt")
+        torch.save(flat(t), folder / f"{name}-{world.rank}.pt")
+
+
 def stopped(folder: Path) -> None:
     """A signal to rank 1 alone while rank 0's disk is slow: what each says, and finds then."""
     world, write = read_environment(), writer.write
@@ -128,6 +161,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
         curves(folder / "two")
+        remembered(folder / "two")
         stopped(folder)
     killed(folder)
     distributed.disconnect()

@@ -58,10 +58,19 @@ def torchrun_starts_again_what_was_killed_and_the_others_follow_rank_0(two: Path
 
 
 def no_process_ends_before_the_checkpoint_of_rank_0_is_on_the_disk(two: Path) -> None:
-    says = "Stopped by another process at step 30 with a checkpoint: "
+    says = f"Stopped by another process at step {ranks.KILLED_AT + 1} with a checkpoint: "
     for rank in (0, 1):
         ended = torch.load(two / f"stopped-{rank}.pt")
         assert ended["says"].startswith(says) and ended["saved"], rank
+
+
+def all_stop_after_the_same_step_and_each_goes_on_with_what_it_remembers(two: Path) -> None:
+    """Rank 1 is asked during step 13; what only it knows is in rank 0's checkpoint."""
+    for rank in (0, 1):
+        folder = two / "two"
+        assert torch.load(folder / f"stopped-at-{rank}.pt") == ranks.STOPPED_AT + 1
+        whole, parts = (torch.load(folder / f"{name}-{rank}.pt") for name in ("whole", "parts"))
+        assert torch.equal(whole, parts), rank
 
 
 def another_number_of_processes_goes_on_and_says_so(two: Path) -> None:
@@ -79,4 +88,5 @@ def test_what_two_processes_left(two, tmp_path):
     two_processes_give_the_curve_of_one(two, tmp_path)
     torchrun_starts_again_what_was_killed_and_the_others_follow_rank_0(two)
     no_process_ends_before_the_checkpoint_of_rank_0_is_on_the_disk(two)
+    all_stop_after_the_same_step_and_each_goes_on_with_what_it_remembers(two)
     another_number_of_processes_goes_on_and_says_so(two)

@@ -20,7 +20,6 @@ PATIENCE = 120.0
 POLL = 0.02
 EVERY = 1.0
 """Seconds between two points of the timeline."""
-CHECKPOINTS = ("checkpoint.pt", "checkpoint-previous.pt", "checkpoint-previous-2.pt")
 
 
 HOST = re.compile(r"(?<=\d) on [\w.-]+,(?= which began)")

@@ -13,9 +13,10 @@ from random import Random
 from typing import NamedTuple
 
 from imggen.studies.chaos import disk
-from imggen.studies.chaos.child import CHECKPOINTS, Child
+from imggen.studies.chaos.child import Child
 from imggen.studies.chaos.disk import Disk
 from imggen.studies.chaos.start import cold
+from imggen.training.checkpoint import NAMES
 
 DAY = 86_400.0
 HEARD_WITHIN = 15.0
@@ -93,7 +94,7 @@ def damaged(damage: Callable[[Path, Random], None]) -> Strike:
 
     def strike(child: Child, where: Disk, dice: Random) -> Struck:
         code = child.end(signal.SIGKILL)
-        there = [path for name in CHECKPOINTS if (path := child.folder / name).is_file()]
+        there = [path for name in NAMES if (path := child.folder / name).is_file()]
         for path in there[: 2 if dice.random() < 0.25 and len(there) > 2 else 1]:
             damage(path, dice)
         return Struck(code)

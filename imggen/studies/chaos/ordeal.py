@@ -13,11 +13,12 @@ from typing import NamedTuple, TypedDict
 import torch
 from torch import Tensor
 
-from imggen.studies.chaos.child import CHECKPOINTS, POLL, Child, Stuck
+from imggen.studies.chaos.child import POLL, Child, Stuck
 from imggen.studies.chaos.disk import Disk
 from imggen.studies.chaos.faults import KINDS
 from imggen.system.errors import UserError
 from imggen.system.files import sha256_file
+from imggen.training.checkpoint import NAME
 
 FIRST, LAST = 0.03, 0.95
 """Shares of the training between which faults strike."""
@@ -151,7 +152,7 @@ class Ends(TypedDict):
 
 def ends(folder: Path) -> Ends:
     """Of a finished run: published weights, every tensor that a next step would use, losses."""
-    state = torch.load(folder / CHECKPOINTS[0], weights_only=True)
+    state = torch.load(folder / NAME, weights_only=True)
     tensors = {part: state[part] for part in ("step", "method", "ema", "optimizers")}
     rows = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
     losses = [{key: row[key] for key in row if key not in TIMES} for row in rows]
