@@ -29,6 +29,7 @@ from imggen.runs.places import checkout
 from imggen.system import attempts
 from imggen.system.errors import UserError, one_line
 from imggen.system.slurm import ask as ask_slurm
+from imggen.system.slurm import queue
 
 MOST_LEAD = 2**16 - 1
 ACCOUNT = re.compile(r"\w[\w.@+:-]*")
@@ -105,6 +106,7 @@ def slurm(
     job = _checked(script, Resources(partition, nodes, gpus, cpus, time, account), seeds, lead)
     for folder in job.run_dirs().values():
         refuse_unwritable_run(folder, make=not dry_run)
+    _refuse_second(list(job.run_dirs().values()))
     if dry_run:
         print(job.script(), end="")
     else:
@@ -210,6 +212,18 @@ def _without_run_dir(flags: tuple[str, ...]) -> list[str]:
         else:
             kept.append(flag)
     return kept
+
+
+def _refuse_second(folders: list[Path]) -> None:
+    """Raises UserError when a job of ours is yet to train there: it would only be in its way."""
+    queued = queue()
+    for folder in folders:
+        before = attempts.read(folder)["job"]
+        if before in queued:
+            raise UserError(
+                f"Job {before} is in the queue for {folder} already ({queued[before]}): end it "
+                f"with scancel {before}, or choose another --run-dir after the --."
+            )
 
 
 def _submit(job: Job) -> None:

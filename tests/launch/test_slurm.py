@@ -142,6 +142,11 @@ def test_what_is_submitted_waits_in_the_list_of_runs(slurm, run, tmp_path):
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     listed = run("imggen", "runs", tmp_path / "run", PATH=path).stdout
     assert "seed-3  queued" in listed and "job 17_3 Resources" in listed
+    (tmp_path / "submitted").unlink()
+    again = slurm("--gpus", "0", "--seeds", "2-3")
+    assert again.returncode == 2 and "Job 17_3 is in the queue for" in again.stderr, again.stderr
+    assert not (tmp_path / "submitted").exists()
+    assert slurm("--gpus", "0", "--seeds", "2").returncode == 0
 
 
 @pytest.mark.parametrize(
