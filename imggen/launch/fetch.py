@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Annotated
+from xml.etree import ElementTree
 
 import tyro
 from tyro.conf import Positional
@@ -22,6 +24,11 @@ MOST_BYTES = 64 * 2**20
 """Of a manifest: those of ours have some thousand."""
 KINDS = {".gif", ".json", ".pdf", ".png", ".pptx", ".safetensors", ".svg", ".webp"}
 """What is published. A page or a script would be run by whoever builds the site."""
+DRAWS = {"Agent", "RDF", "Work", "clipPath", "creator", "defs", "format", "g", "image", "metadata",
+         "path", "rect", "style", "svg", "title", "type", "use"}  # fmt: skip
+"""Elements of our drawings. Others may run something, or bring it from elsewhere."""
+ELSEWHERE = re.compile(r"url\((?!#)|@import|\\", re.IGNORECASE)
+"""What styles name files by, or may hide it behind."""
 
 
 def fetch(
@@ -109,4 +116,31 @@ def verified(folder: Path, slug: str) -> tuple[Manifest, dict[str, bytes]]:
                 "way; nothing was changed here."
             )
         files[name] = path.read_bytes()
+        if path.suffix == ".svg" and not only_draws(files[name]):
+            raise UserError(
+                f"{name} of {slug} is no drawing such as are published: nothing was changed here."
+            )
     return manifest, files
+
+
+def only_draws(svg: bytes) -> bool:
+    """Whether a drawing runs nothing and loads nothing, wherever it is shown."""
+    try:
+        elements = list(ElementTree.fromstring(svg).iter())
+    except ElementTree.ParseError:
+        return False
+    told = svg.split(b"<svg", 1)[0]
+    hidden = any(mark in told for mark in (b"<!ENTITY", b"<?xml-", b"\0"))  # or in UTF-16
+    return all(map(_draws, elements)) and not hidden
+
+
+def _draws(element: ElementTree.Element) -> bool:
+    tag = element.tag.rpartition("}")[2]
+    values = {name.rpartition("}")[2].lower(): value for name, value in element.items()}
+    reference = values.get("href", "#").strip()
+    return (
+        tag in DRAWS
+        and not any(name.startswith("on") for name in values)
+        and reference.startswith(("#", "data:image/png;base64,"))
+        and not any(ELSEWHERE.search(text) for text in (*values.values(), element.text or ""))
+    )

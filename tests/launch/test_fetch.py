@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hostile_inputs.elsewhere import THERE
 
-from imggen.launch.fetch import verified
+from imggen.launch.fetch import only_draws, verified
 from imggen.system.errors import UserError
 
 PLACE = Path("docs/assets/experiments/dirac-gan")
@@ -47,6 +47,49 @@ def test_names_that_nobody_publishes(tmp_path, name):
 def test_manifests_that_are_none(tmp_path, manifest):
     with pytest.raises(UserError):
         verified(send(tmp_path / "x", manifest), "dirac-gan")
+
+
+SVG = '<?xml version="1.0"?>{}<svg xmlns="http://www.w3.org/2000/svg" {}>{}</svg>'
+LINK = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
+
+
+@pytest.mark.parametrize(
+    "svg",
+    [
+        "no drawing",
+        SVG.format("", "", "<script>alert(1)</script>"),
+        SVG.format("", 'onload="alert(1)"', ""),
+        SVG.format("", "", "<foreignObject/>"),
+        SVG.format("", LINK, '<use xlink:href="https://else.where/a.svg#b"/>'),
+        SVG.format("", "", '<image href="data:image/svg+xml,x"/>'),
+        SVG.format("", "", '<path style="fill: url(https://else.where/a)"/>'),
+        SVG.format("", "", "<style>@import 'a.css';</style>"),
+        SVG.format("", "", r"<style>path {fill: u\72l(https://else.where/a)}</style>"),
+        SVG.format('<!DOCTYPE svg [<!ENTITY a "b">]>', "", "<g>&a;</g>"),
+        SVG.format('<?xml-stylesheet href="https://else.where/a.css"?>', "", ""),
+    ],
+    ids=range(11),
+)
+def test_a_drawing_runs_nothing_and_loads_nothing(tmp_path, svg):
+    digest = hashlib.sha256(svg.encode()).hexdigest()
+    folder = send(tmp_path / "x", **{"a.svg": digest})
+    (folder / "a.svg").write_text(svg)
+    with pytest.raises(UserError, match=r"a\.svg of dirac-gan is no drawing"):
+        verified(folder, "dirac-gan")
+
+
+def test_nothing_hides_in_another_encoding():
+    sheet = SVG.format('<?xml-stylesheet href="https://else.where/a.css"?>', "", "")
+    assert not only_draws(sheet.replace("?>", ' encoding="UTF-16"?>', 1).encode("utf-16"))
+
+
+def test_our_own_drawings_come():
+    drawings = list((Path(__file__).parents[2] / "docs" / "assets" / "experiments").rglob("*.svg"))
+    assert len(drawings) > 20
+    for path in drawings:
+        assert only_draws(path.read_bytes()), path
+    plain = SVG.format("", LINK, '<g style="clip-path: url(#a)"><use xlink:href="#a"/></g>')
+    assert only_draws(plain.encode())
 
 
 @pytest.mark.skipif(shutil.which("rsync") is None, reason="not installed: rsync")
