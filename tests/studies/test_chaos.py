@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 import torch
 
 from imggen.studies.chaos import disk, faults, ordeal
+from imggen.studies.chaos.start import cold
 from imggen.studies.chaos.study import FILE, Config
 from imggen.system.errors import UserError
+from imggen.system.signals import handled
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PUBLISHED = REPOSITORY / "docs" / "assets" / "experiments" / "chaos"
@@ -74,6 +77,13 @@ def test_one_other_bit_is_another_end(tmp_path):
     weights[1] = -0.0
     assert found(1.0)["state"] != first["state"]
     assert found(1.0 + 1e-12)["statistics"] != first["statistics"]
+
+
+def test_a_signal_strikes_where_the_study_itself_was_told_to_ignore_it(tmp_path):
+    with handled(("SIGHUP",), signal.SIG_IGN):  # under nohup, say
+        sleeper = cold(["-c", "import time; time.sleep(60)"], tmp_path, tmp_path / "said")
+        sleeper.send_signal(signal.SIGHUP)
+        assert sleeper.wait(30) == -signal.SIGHUP
 
 
 SMALL = """

@@ -33,12 +33,23 @@ class Process(Protocol):
     def send_signal(self, sig: int) -> None: ...
 
 
+def hear() -> None:
+    """Takes signals as a program does that nobody told to ignore them: this one may be told so."""
+    for name in (*STOP, "SIGINT"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
 def cold(command: Sequence[str], repository: Path, output: Path) -> Process:
     """`python SCRIPT ...` as a person starts it; what it says goes to `output`."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with open(output, "ab") as file:
         return subprocess.Popen(
-            [sys.executable, *command], cwd=repository, env=environment, stdout=file, stderr=file
+            [sys.executable, *command],
+            cwd=repository,
+            env=environment,
+            stdout=file,
+            stderr=file,
+            preexec_fn=hear,
         )
 
 
@@ -91,8 +102,7 @@ def warm(command: Sequence[str], repository: Path, output: Path) -> Process:
 def _become(command: Sequence[str], repository: Path, output: Path) -> NoReturn:
     code = 1
     try:
-        for name in (*STOP, "SIGINT"):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+        hear()
         early.watch()
         file = os.open(output, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         for stream in (1, 2):
