@@ -22,9 +22,10 @@ Whoever has the first rows of an image can have the rest written.
 
 ## Departures from the paper
 
-- Patches of 2 x 2 binary pixels are the symbols, 16 in all, so that 28 x 28 pixels are 196 tokens;
-  the paper's are single pixels of 512 colours at 32 x 32 to 64 x 64. A patch's pattern is one
-  choice, so no independence of its pixels is assumed.
+- Patterns of a patch of binary pixels are the symbols: of 2 x 2 pixels 16, so that 28 x 28 pixels
+  are 196 tokens; of 2 x 4 pixels 256, and 98 tokens cost less than half. The paper's are single
+  pixels of 512 colours at 32 x 32 to 64 x 64. A pattern is one choice: no independence of its
+  pixels is assumed.
 - Grey levels are read as probabilities and drawn anew to 0 or 1 at every step.
 - What is learnt is the distribution of images; the paper is about the features that come with it,
   and also tries to fill in masked pixels (BERT).
@@ -45,10 +46,9 @@ from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Spec
 from imggen.nn.autoregression import TokenTransformer
-from imggen.nn.blocks import at_least, to_unit
+from imggen.nn.blocks import at_least, flat_size, to_unit
 from imggen.nn.guidance import drop_labels, labelled
 from imggen.nn.schedules import warm_cosine
-from imggen.nn.transformer import patchify, unpatchify
 
 MOST_BITS = 12
 """Of a symbol: more would be a table of more symbols than there are images to learn them from."""
@@ -64,8 +64,8 @@ class Config:
     """Use labels, where the data have them. Off: neither training nor sampling sees them."""
     label_dropout: float = 0.1
     """Share of the images whose label is left out (Ho and Salimans 2022: .1 to .2)."""
-    patch: int = 2
-    """Pixels along each side of a patch; its pattern is a token (paper: 1, in colour)."""
+    patch: tuple[int, int] = (2, 2)
+    """Height and width of a patch in pixels; its pattern is a token (paper: 1 x 1, in colour)."""
     width: int = 128
     """Channels of the tokens (section 3.3: 512 to 3,072)."""
     depth: int = 4
@@ -105,22 +105,25 @@ class ImageGPT(nn.Module):
     def __init__(self, config: Config, spec: Spec) -> None:
         super().__init__()
         c = config
-        at_least(1, patch=c.patch, lr_steps=c.lr_steps, warmup=c.warmup)
+        at_least(1, patch=min(c.patch), lr_steps=c.lr_steps, warmup=c.warmup)
         channels, height, breadth = spec.shape
-        if height % c.patch or breadth % c.patch:
+        high, wide = c.patch
+        if height % high or breadth % wide:
             raise ValueError(
-                f"patch is {c.patch}, and must divide both sides of {breadth}x{height}"
+                f"a patch of {high} rows of {wide} pixels must divide both sides, and these are "
+                f"{height} rows of {breadth}"
             )
-        bits = channels * c.patch**2
+        bits = channels * high * wide
         if bits > MOST_BITS:
             raise ValueError(
-                f"patch is {c.patch}, which makes 2^{bits} symbols of {channels} channels, where "
+                f"patches of {bits} pixels and channels would make 2^{bits} symbols, where "
                 f"2^{MOST_BITS} is the most"
             )
         if c.conditional and not spec.classes:
             raise ValueError("it needs labels, and these images have none (or conditional off)")
         self.config, self.spec = c, Spec(spec.shape, spec.classes if c.conditional else 0)
-        self.rows, self.length = height // c.patch, (height // c.patch) * (breadth // c.patch)
+        self.rows, self.columns = height // high, breadth // wide
+        self.length = self.rows * self.columns
         sizes = (2**bits, self.length, c.width, c.depth, c.heads)
         self.network = TokenTransformer(*sizes, classes=self.spec.classes)
         self.opt = Adam(self.network.parameters(), lr=c.lr, betas=(0.9, 0.95), fused=True)
@@ -133,14 +136,18 @@ class ImageGPT(nn.Module):
         """
         if not ((x == 0) | (x == 1)).all():
             raise ValueError("its pixels are black or white, 0 or 1, and these have levels between")
-        bits = patchify(x, self.config.patch).long()
+        high, wide = self.config.patch
+        cut = x.unflatten(3, (-1, wide)).unflatten(2, (-1, high))  # N, C, row, high, column, wide
+        bits = cut.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2).long()
         return (bits << torch.arange(bits.shape[2], device=x.device)).sum(dim=2)
 
     def images(self, tokens: Tensor) -> Tensor:
         """Patterns (N, L) -> images (N, C, H, W) of -1 and 1."""
-        places = torch.arange(self.spec.shape[0] * self.config.patch**2, device=tokens.device)
+        patch = (self.spec.shape[0], *self.config.patch)
+        places = torch.arange(flat_size(patch), device=tokens.device)
         bits = (tokens[:, :, None] >> places) & 1
-        return unpatchify(2.0 * bits - 1, self.config.patch, self.rows)
+        cut = bits.unflatten(2, patch).unflatten(1, (self.rows, self.columns))
+        return 2.0 * cut.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3) - 1
 
     def training_step(self, batch: Batch, step: int, minimize: Minimize) -> dict[str, Tensor]:
         c = self.config
@@ -172,10 +179,10 @@ class ImageGPT(nn.Module):
 
         Raises: ValueError for rows that end within a patch or outside the image.
         """
-        patch, height = self.config.patch, self.spec.shape[1]
-        if rows % patch or not 0 <= rows <= height:
-            raise ValueError(f"rows is {rows}, and must be a multiple of {patch} up to {height}")
-        first = self.tokens((x > 0).float())[:, : rows // patch * (self.length // self.rows)]
+        high, height = self.config.patch[0], self.spec.shape[1]
+        if rows % high or not 0 <= rows <= height:
+            raise ValueError(f"rows is {rows}, and must be a multiple of {high} up to {height}")
+        first = self.tokens((x > 0).float())[:, : rows // high * self.columns]
         return self.images(self.written(z, y, sampler, first))
 
     def written(

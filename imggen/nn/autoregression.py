@@ -21,6 +21,9 @@ from imggen.nn.blocks import at_least
 from imggen.nn.guidance import guided
 from imggen.nn.transformer import Attention, Block
 
+EMBEDDING_STD = 0.1
+"""Of symbols, labels and places at first: smaller than what blocks add to them."""
+
 
 def choose(logits: Tensor, u: Tensor, temperature: float = 1.0) -> Tensor:
     """The draw from softmax(logits / temperature) that belongs to u: (N, K), (N,) -> (N,) int64.
@@ -98,9 +101,13 @@ class TokenTransformer(nn.Module):
         self.symbols, self.begin, self.length, self.classes = symbols, symbols, length, classes
         self.token = nn.Embedding(symbols + 1, width)
         self.label = nn.Embedding(classes + 1, width) if classes else None
-        self.positions = nn.Parameter(torch.randn(length, width))
+        self.positions = nn.Parameter(torch.zeros(length, width))
         self.blocks = nn.ModuleList(Block(width, heads, causal=True) for _ in range(depth))
         self.norm, self.last = nn.LayerNorm(width), nn.Linear(width, symbols)
+        for table in (self.token, self.label):
+            if table is not None:
+                nn.init.normal_(table.weight, std=EMBEDDING_STD)
+        nn.init.normal_(self.positions, std=EMBEDDING_STD)
 
     def forward(self, given: Tensor, y: Tensor | None = None, cache: Cache | None = None) -> Tensor:
         at = 0 if cache is None else cache.seen

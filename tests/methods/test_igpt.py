@@ -29,22 +29,26 @@ def binary(n: int, shape=(1, 8, 8)) -> torch.Tensor:
     return torch.rand(n, *shape, generator=torch.Generator().manual_seed(1)).round()
 
 
-@pytest.mark.parametrize(("shape", "patch"), [((1, 8, 8), 2), ((1, 6, 9), 3), ((3, 4, 6), 2)])
+@pytest.mark.parametrize(
+    ("shape", "patch"),
+    [((1, 8, 8), (2, 2)), ((1, 6, 9), (3, 3)), ((3, 4, 6), (2, 2)), ((1, 6, 8), (2, 4))],
+)
 def test_tokens_are_patterns_of_patches_and_give_the_image_back(shape, patch):
     method, x = gpt(shape, patch=patch), binary(5, shape)
     tokens = method.tokens(x)
-    assert tokens.shape == (5, shape[1] * shape[2] // patch**2)
+    assert tokens.shape == (5, shape[1] * shape[2] // (patch[0] * patch[1]))
     assert torch.equal(method.images(tokens), 2 * x - 1)
-    assert method.network.symbols == 2 ** (shape[0] * patch**2)
+    assert method.network.symbols == 2 ** (shape[0] * patch[0] * patch[1])
     # The second token is the second patch of the first row.
     other = x.clone()
-    other[:, :, :patch, patch : 2 * patch] = 1 - other[:, :, :patch, patch : 2 * patch]
+    second = (slice(None), slice(None), slice(patch[0]), slice(patch[1], 2 * patch[1]))
+    other[second] = 1 - other[second]
     changed = (method.tokens(other) != tokens).any(dim=0)
     assert changed.nonzero().flatten().tolist() == [1]
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("patch", [1, 2])
+@pytest.mark.parametrize("patch", [(1, 1), (2, 2), (1, 3), (2, 3)])
 def test_probabilities_of_all_images_sum_to_1(patch):
     """Each of the 2^12 images of 2 x 6 pixels."""
     method = gpt((1, 2, 6), patch=patch)
@@ -185,9 +189,9 @@ def test_what_it_cannot_serve_is_refused():
         method.sample(z, sampler=Sampler(temperature=0.0))
     with pytest.raises(ValueError, match="guidance is 2"):
         method.sample(z, sampler=Sampler(guidance=2.0))
-    with pytest.raises(ValueError, match="patch is 3, and must divide both sides of 8x8"):
-        gpt(patch=3)
+    with pytest.raises(ValueError, match="a patch of 2 rows of 3 pixels must divide"):
+        gpt(patch=(2, 3))
     with pytest.raises(ValueError, match=r"2\^16 symbols"):
-        gpt(patch=4)
+        gpt(patch=(4, 4))
     with pytest.raises(ValueError, match="needs labels"):
         gpt(conditional=True)
