@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.vqvae import VQVAE, Config, Sampler
 from imggen.training.config import TrainConfig
 
-STEPS = 10_000
+STEPS = 8_000
 
 experiment = Experiment(
     slug="vqvae-mnist",
