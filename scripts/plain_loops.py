@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from imggen.methods import Spec, dcgan, sngan, wgan_gp
+from imggen.methods import Spec, dcgan, igpt, sngan, wgan_gp
 
 BATCH = 128
 SPEC = Spec((1, 28, 28), classes=10)
@@ -103,4 +103,26 @@ def plain_sngan(root: Path, workers: int) -> Iterator[None]:
         yield
 
 
-PLAIN = {"dcgan": plain_dcgan, "wgan_gp": plain_wgan_gp, "sngan": plain_sngan}
+def plain_igpt(root: Path, workers: int) -> Iterator[None]:
+    """A step of a language model's training, its words the patches of binary digits."""
+    c = igpt.Config()
+    method = igpt.ImageGPT(c, SPEC)
+    opt = Adam(method.parameters(), lr=c.lr, betas=(0.9, 0.95))
+    for x, _ in batches(root, workers):
+        tokens = method.tokens(torch.bernoulli((x + 1) / 2))
+        begin = torch.full((len(x), 1), method.network.begin)
+        opt.zero_grad()
+        logits = method.network(torch.cat([begin, tokens[:, :-1]], dim=1))
+        loss = F.cross_entropy(logits.flatten(0, 1), tokens.flatten())
+        loss.backward()
+        opt.step()
+        _ = loss.item()
+        yield
+
+
+PLAIN = {
+    "dcgan": plain_dcgan,
+    "wgan_gp": plain_wgan_gp,
+    "sngan": plain_sngan,
+    "igpt": plain_igpt,
+}

@@ -207,9 +207,12 @@ def _has_regions(shown: Shown) -> bool:
 
 
 def _has_ways_between(shown: Shown) -> bool:
-    """Whether latents have a direction and a length: vectors or images, not symbols."""
-    z = fixed_latents(shown.trained.method, 1, "walk")
-    return z.is_floating_point() and z.ndim > 1
+    """Whether latents have a direction and a length: vectors or images, not symbols.
+
+    Nor the uniforms in [0, 1) by which symbols are chosen one after the other.
+    """
+    z = fixed_latents(shown.trained.method, SAMPLES, "walk")
+    return z.is_floating_point() and z.ndim > 1 and bool((z < 0).any())
 
 
 def _is_planar(shown: Shown) -> bool:

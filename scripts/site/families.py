@@ -5,8 +5,8 @@ from __future__ import annotations
 FAMILIES = {
     "GAN": ("gan", "dcgan", "cgan", "infogan", "wgan", "wgan_gp", "sngan", "r1", "r3gan",
             "diffaugment"),
-    "VAE": ("vae", "iwae"),
-    "autoregressive": ("pixel_cnn",),
+    "VAE": ("vae", "iwae", "vqvae"),
+    "autoregressive": ("pixel_cnn", "igpt"),
     "flow": ("flow_matching",),
     "diffusion": ("ddpm", "edm", "dit", "latent_diffusion"),
     "one-step": ("shortcut", "mean_flow", "consistency", "drifting"),

@@ -17,6 +17,8 @@ from imggen.methods import Spec
 from imggen.methods.cgan import CGAN
 from imggen.methods.cgan import Config as CGANConfig
 from imggen.methods.dcgan import DCGAN, Config
+from imggen.methods.igpt import Config as GPTConfig
+from imggen.methods.igpt import ImageGPT
 from imggen.publishing import pictures, status
 from imggen.publishing.pictures import Shown, drawn
 from imggen.publishing.publish import publish
@@ -179,6 +181,12 @@ def test_there_is_no_walk_between_symbols():
     made = [kind(Config.tiny(), Spec((1, 8, 8))).eval() for kind in (DCGAN, Symbols)]
     files = [drawn(Shown(Trained(method), DIGITS)).keys() for method in made]
     assert files[0] - files[1] == {"interpolation.gif"}
+
+
+def test_there_is_no_walk_between_the_uniforms_that_choose_symbols():
+    spec, test = Spec((1, 8, 8)), datasets.load("digits", "test")
+    files = drawn(Shown(Trained(ImageGPT(GPTConfig.tiny(), spec).eval()), test))
+    assert set(files) == {"samples.png"}
 
 
 def test_a_conditional_method_has_no_single_manifold(monkeypatch):
