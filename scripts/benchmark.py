@@ -1,13 +1,14 @@
 """Our training steps against plain loops over the same networks, batches and images, in one run.
 
-    python scripts/benchmark.py [--methods dcgan wgan_gp sngan] [--rounds 5] [--steps 30] [--json]
+    python scripts/benchmark.py [--methods dcgan glow] [--rounds 5] [--steps 30] [--json]
 
-Three kinds of step: two losses (DCGAN), a gradient penalty (WGAN-GP), spectral normalisation
-(SNGAN). The plain loops are those of `plain_loops.py`. Each variant lives in a process of its own,
-as in real use. Rounds alternate between the variants, one at a time, so that a busy machine slows
-them alike; medians are compared. FLOPs are counted by torch and set against what this machine
-reaches in one large product of matrices, of float32 or of bfloat16: by autocast only part of a step
-runs in the latter (a penalty, normalisation and the optimizers do not).
+Kinds of step: two losses (DCGAN), a gradient penalty (WGAN-GP), spectral normalisation (SNGAN), a
+flow with its log-determinants (Glow, in float32 always). The plain loops are those of
+`plain_loops.py`. Each variant lives in a process of its own, as in real use. Rounds alternate
+between the variants, one at a time, so that a busy machine slows them alike; medians are compared.
+FLOPs are counted by torch and set against what this machine reaches in one large product of
+matrices, of float32 or of bfloat16: by autocast only part of a step runs in the latter (a penalty,
+normalisation and the optimizers do not).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from plain_loops import BATCH, PLAIN
 
 from imggen.data.datasets import data_root, load
 from imggen.data.images import Images
-from imggen.methods import Method, Spec, dcgan, sngan, wgan_gp
+from imggen.methods import Method, Spec, dcgan, glow, sngan, wgan_gp
 from imggen.runs.folder import RunDir
 from imggen.system.device import device_name
 from imggen.training.config import TrainConfig
@@ -49,6 +50,8 @@ def build(method: str, spec: Spec) -> Method:
         return dcgan.DCGAN(dcgan.Config(), spec)
     if method == "wgan_gp":
         return wgan_gp.WGANGP(wgan_gp.Config(), spec)
+    if method == "glow":
+        return glow.Glow(glow.Config(), spec)
     return sngan.SNGAN(sngan.Config(), spec)
 
 

@@ -7,7 +7,7 @@ FAMILIES = {
             "diffaugment"),
     "VAE": ("vae",),
     "autoregressive": ("pixel_cnn",),
-    "flow": ("flow_matching",),
+    "flow": ("flow_matching", "glow", "tarflow"),
     "diffusion": ("ddpm", "edm", "dit", "latent_diffusion"),
     "one-step": ("shortcut", "mean_flow", "consistency", "drifting"),
 }  # fmt: skip
