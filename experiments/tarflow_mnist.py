@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.tarflow import Config, Sampler, TarFlow
 from imggen.training.config import TrainConfig
 
-STEPS = 6_000
+STEPS = 15_000
 
 experiment = Experiment(
     slug="tarflow-mnist",
@@ -13,7 +13,7 @@ experiment = Experiment(
     method=TarFlow,
     settings=Config(lr_steps=STEPS),
     data=DataConfig(name="mnist"),
-    train=TrainConfig(steps=STEPS, batch_size=128, ema_halflife_images=90_000, clip_norm=1.0),
+    train=TrainConfig(steps=STEPS, batch_size=64, ema_halflife_images=90_000, clip_norm=1.0),
     sampler=Sampler(guidance=1.5),
 )
 

@@ -183,6 +183,11 @@ class Affine(nn.Module):
         return h * (-self.log_scale).exp() - self.shift
 
 
+def steps_of(level: nn.Module) -> list[Mix | Coupling | Affine]:
+    """The parts of a level, in the order of the way forward."""
+    return [part for part in level.children() if isinstance(part, Mix | Coupling | Affine)]
+
+
 class Flow(nn.Module):
     """All levels: images (N, C, H, W) -> z (N, C·H·W) and log-determinants (N,), and back."""
 
@@ -206,9 +211,9 @@ class Flow(nn.Module):
         if inverse:
             return self.back(x), x.new_zeros(len(x))
         h, logdet, finished = x, x.new_zeros(len(x)), []
-        for number, steps in enumerate(self.levels, start=1):
+        for number, level in enumerate(self.levels, start=1):
             h = F.pixel_unshuffle(h, 2)
-            for step in steps:
+            for step in steps_of(level):
                 h, stretched = step(h)
                 logdet = logdet + stretched
             if number < len(self.levels):
@@ -220,11 +225,11 @@ class Flow(nn.Module):
         """Latents (N, C·H·W) -> images: the deepest level comes first."""
         h, rest = z.tensor_split([math.prod(self.deepest)], dim=1)
         h = h.unflatten(1, self.deepest)
-        for number, steps in enumerate(reversed(self.levels)):
+        for number, level in enumerate(reversed(self.levels)):
             if number > 0:
                 out, rest = rest.tensor_split([h[0].numel()], dim=1)
                 h = torch.cat([h, out.view_as(h)], dim=1)
-            for step in reversed(steps):
+            for step in reversed(steps_of(level)):
                 h = step.inverse(h)
             h = F.pixel_shuffle(h, 2)
         return h

@@ -186,8 +186,9 @@ class Flow(nn.Module):
         logdet = x.new_zeros(len(x))
         if inverse:
             h = x.unflatten(1, (-1, self.size))
-            for block in reversed(self.blocks):
-                h = block.inverse(h, y, guidance, self.classes)
+            maps = [block for block in self.blocks if isinstance(block, CausalMap)]
+            for each in reversed(maps):
+                h = each.inverse(h, y, guidance, self.classes)
             return unpatchify(h, self.patch, self.rows), logdet
         h = patchify(x, self.patch)
         for block in self.blocks:

@@ -92,7 +92,7 @@ def test_at_first_it_is_the_identity_and_the_loss_half_a_square():
     torch.manual_seed(5)
     noisy = batch.x + 0.1 * torch.randn_like(batch.x)
     torch.manual_seed(5)
-    method.training_step(batch, 0, lambda loss, optimizer, lr: lost.append(loss.item()))
+    method.training_step(batch, 0, lambda loss, optimizer, lr=None: lost.append(loss.item()))
     assert lost[0] == pytest.approx(0.5 * noisy.square().mean().item(), rel=1e-5)
 
 
