@@ -1,10 +1,11 @@
 """Our training steps against plain loops over the same networks, batches and images, in one run.
 
-    python scripts/benchmark.py [--methods dcgan wgan_gp sngan igpt] [--rounds 5] [--steps 30]
+    python scripts/benchmark.py [--methods dcgan wgan_gp sngan igpt glow] [--rounds 5] [--steps 30]
                                 [--json]
 
-Four kinds of step: two losses (DCGAN), a gradient penalty (WGAN-GP), spectral normalisation
-(SNGAN), a causal transformer of many tokens (Image GPT). The plain loops are those of
+Kinds of step: two losses (DCGAN), a gradient penalty (WGAN-GP), spectral normalisation (SNGAN), a
+causal transformer of many tokens (Image GPT), a flow with its log-determinants (Glow, in float32
+always). The plain loops are those of
 `plain_loops.py`. Each variant lives in a process of its own, as in real use. Rounds alternate
 between the variants, one at a time, so that a busy machine slows them alike; medians are compared.
 FLOPs are counted by torch and set against what this machine reaches in one large product of
@@ -32,7 +33,7 @@ from plain_loops import BATCH, PLAIN
 
 from imggen.data.datasets import data_root, load
 from imggen.data.images import Images
-from imggen.methods import Method, Spec, dcgan, igpt, sngan, wgan_gp
+from imggen.methods import Method, Spec, dcgan, glow, igpt, sngan, wgan_gp
 from imggen.runs.folder import RunDir
 from imggen.system.device import device_name
 from imggen.training.config import TrainConfig
@@ -53,6 +54,8 @@ def build(method: str, spec: Spec) -> Method:
         return wgan_gp.WGANGP(wgan_gp.Config(), spec)
     if method == "igpt":
         return igpt.ImageGPT(igpt.Config(), spec)
+    if method == "glow":
+        return glow.Glow(glow.Config(), spec)
     return sngan.SNGAN(sngan.Config(), spec)
 
 

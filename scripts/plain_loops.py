@@ -6,6 +6,7 @@ step, and a generator step that also computes the discriminator's gradients.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from imggen.methods import Spec, dcgan, igpt, sngan, wgan_gp
+from imggen.methods import Spec, dcgan, glow, igpt, sngan, wgan_gp
 
 BATCH = 128
 SPEC = Spec((1, 28, 28), classes=10)
@@ -120,9 +121,25 @@ def plain_igpt(root: Path, workers: int) -> Iterator[None]:
         yield
 
 
+def plain_glow(root: Path, workers: int) -> Iterator[None]:
+    """A flow on dequantised images, and the bits of its likelihood."""
+    method = glow.Glow(glow.Config(), SPEC)
+    opt = Adam(method.parameters(), lr=1e-3)
+    for x, _ in batches(root, workers):
+        opt.zero_grad()
+        z, logdet = method.flow(((x * 127.5 + 127.5).round() + torch.rand_like(x)) / 128 - 1)
+        normal = -0.5 * (z**2 + math.log(2 * math.pi)).sum(dim=1)
+        bits = 7 - (normal + logdet) / (z.shape[1] * math.log(2))
+        bits.mean().backward()
+        opt.step()
+        _ = bits.mean().item()
+        yield
+
+
 PLAIN = {
     "dcgan": plain_dcgan,
     "wgan_gp": plain_wgan_gp,
     "sngan": plain_sngan,
     "igpt": plain_igpt,
+    "glow": plain_glow,
 }

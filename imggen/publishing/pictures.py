@@ -16,6 +16,7 @@ from imggen.data.images import Images, normalise, to_uint8
 from imggen.drawing import charts, grids
 from imggen.features.extractors import lenet_extractor
 from imggen.methods import BoundsWeights, HasCodes, Method, Reconstructs
+from imggen.publishing.edits import edits, edits_png
 from imggen.runs.folder import RunDir
 from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents, walk
 from imggen.runs.settings import Manifest
@@ -247,6 +248,11 @@ FIGURES = (
     Figure("regions", "regions.png",
            "The same map on colours: the digit that our frozen classifier reads at each place.",
            _has_regions, regions_png),
+    Figure("edits", "edits.png",
+           "Test images, and below each its latent moved against and along a property, decoded: "
+           "first the ink, then how far strokes lean.",
+           lambda shown: edits(shown.trained, shown.test),
+           lambda shown: edits_png(shown.trained, shown.test)),
 )  # fmt: skip
 
 

@@ -6,8 +6,8 @@ FAMILIES = {
     "GAN": ("gan", "dcgan", "cgan", "infogan", "wgan", "wgan_gp", "sngan", "r1", "r3gan",
             "diffaugment"),
     "VAE": ("vae", "iwae", "vqvae"),
-    "autoregressive": ("pixel_cnn", "igpt"),
-    "flow": ("flow_matching",),
+    "autoregressive": ("pixelcnn", "igpt"),
+    "flow": ("flow_matching", "glow", "tarflow"),
     "diffusion": ("ddpm", "edm", "dit", "latent_diffusion"),
     "one-step": ("shortcut", "mean_flow", "consistency", "drifting"),
 }  # fmt: skip
