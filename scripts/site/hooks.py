@@ -19,6 +19,7 @@ In Markdown:
     {{ drawing game }}                   a drawing of ours that explains an idea, made by code
     {{ slides presentation fr }}         the slides of the defence, a picture each
     {{ glossary }}                       the French glossary, from glossary.toml
+    {{ likelihoods }}                    the published likelihoods, with what each of them is
     {{ results }}                        all published generators, dataset by dataset
     [@radford2015dcgan]                  a citation; references are listed at the end of the page
 """

@@ -17,6 +17,7 @@ import figures
 import generators
 import glossary
 import languages
+import likelihood_tables
 import metric_tables
 import results_figures
 import results_table
@@ -61,6 +62,7 @@ class Site(PublishedFiles):
             "card": self.card,
             "departures": departures,
             "results": self.results,
+            "likelihoods": self.likelihoods,
             "pictures": self.pictures,
             "audit": self.audit,
             "rung": self.rung,
@@ -215,6 +217,21 @@ class Site(PublishedFiles):
         """The table of all published generators, dataset by dataset."""
         page = results_table.Page(self.docs, self.url, partial(self.badge, short=True))
         return page.html(generators.published(self.docs, self.scores))
+
+    def likelihoods(self) -> str:
+        """The published likelihoods, each with what it is: nats and bits in tables apart."""
+
+        def titled(generator: generators.Generator) -> str:
+            name, post = (
+                generator.manifest["title"],
+                generators.posts(self.docs).get(generator.slug),
+            )
+            shown = f"[{name}]({self.link(post.file)}#made-{generator.slug})" if post else name
+            badge = self.badge(generator.slug, short=True)
+            return shown if ">fresh<" in badge else f"{shown} {badge}"
+
+        found = generators.published(self.docs, self.scores)
+        return likelihood_tables.tables(found, titled)
 
     def pictures(self, dataset: str) -> str:
         """The pictures of the table's part about one dataset, leading to its rows."""
