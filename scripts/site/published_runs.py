@@ -33,7 +33,18 @@ from imggen.system.files import Json
 if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
-NUMBERS = ("value", "floor", "fact", "flops", "rung", "trained", "traded", "climbed")
+NUMBERS = (
+    "value",
+    "floor",
+    "fact",
+    "flops",
+    "rung",
+    "trained",
+    "latent",
+    "liked",
+    "traded",
+    "climbed",
+)
 """Macros that give a number, which French writes with a comma."""
 
 
@@ -72,6 +83,10 @@ class Site(PublishedFiles):
             "trainings": self.trainings,
             "spread": self.spread,
             "trained": self.trained,
+            "likes": self.likes,
+            "liked": self.liked,
+            "latents": self.latents,
+            "latent": self.latent,
             "traded": self.traded,
             "climbed": self.climbed,
             "climb": self.climb,
