@@ -12,7 +12,9 @@ import tyro
 
 from imggen.data.datasets import FIRST, DataConfig
 from imggen.drawing.charts import Dots, dots
+from imggen.evaluation import latents as encoders
 from imggen.evaluation.catalogue import heading, known
+from imggen.evaluation.latents import WithLatents
 from imggen.evaluation.side_by_side import SEED, SideBySide, Swept
 from imggen.experiment import Experiment
 from imggen.publishing.publish import publish
@@ -135,8 +137,20 @@ class Sweep:
     shown: tuple[str, ...] = ("frechet_distance", "precision", "recall", "coverage")
     """Metrics of the chart, a panel each."""
 
-    method_path = f"{SideBySide.__module__}:{SideBySide.__name__}"
+    latents: bool = False
+    """Whether the trainings are auto-encoders whose latents are measured as well."""
+
     loop = VERSION
+
+    @property
+    def measured_by(self) -> type[SideBySide]:
+        """What measures all trainings alike."""
+        return WithLatents if self.latents else SideBySide
+
+    @property
+    def method_path(self) -> str:
+        """module:class of what decides the numbers."""
+        return f"{self.measured_by.__module__}:{self.measured_by.__name__}"
 
     def __post_init__(self) -> None:
         """Raises: ValueError for trainings that can't be measured on one test split."""
@@ -195,7 +209,7 @@ class Sweep:
         self, options: Options, experiments: list[Experiment], run: Path, code: Json
     ) -> None:
         """Measures the finished trainings of a run and publishes them together."""
-        started, measured = time.monotonic(), SideBySide(experiments[0].data)
+        started, measured = time.monotonic(), self.measured_by(experiments[0].data)
         trained = [read_json(run / variant.slug / "manifest.json") for variant in self.variants]
         seen = {data: data.load() for data in {experiment.data for experiment in experiments}}
         for variant, experiment in zip(self.variants, experiments, strict=True):
@@ -210,6 +224,8 @@ class Sweep:
             "features": measured.extractor.describe(),
         }
         files = {FIGURES["rows"][0]: measured.picture(), **self.numbers(measured.swept())}
+        if isinstance(measured, WithLatents):
+            files |= with_charts(measured.found())
         publish_study(self, options, files, manifest)
 
     def numbers(self, swept: Swept) -> dict[str, bytes]:
@@ -232,9 +248,16 @@ class Sweep:
             raise UserError("--from-published trains nothing: leave --data and --train alone.")
         folder = published_folder(self, options, self.config())
         kept = FIGURES["rows"][0]
-        manifest = intact(folder, FILE, kept)
+        manifest = intact(folder, FILE, kept, *([encoders.FILE] if self.latents else []))
         config = manifest["config"] | {"chart": self.config()["chart"]}
         manifest |= {"config": config, "config_hash": sha256_json(inputs(config))}
         numbers = self.numbers(cast("Swept", read_json(folder / FILE)))
+        if self.latents:
+            numbers |= with_charts(cast("encoders.Found", read_json(folder / encoders.FILE)))
         publish(folder, {kept: (folder / kept).read_bytes(), **numbers}, None, manifest)
         print(f"published again in {folder}")
+
+
+def with_charts(found: encoders.Found) -> dict[str, bytes]:
+    """What was measured of the latents, and the charts that are drawn from it alone."""
+    return {encoders.FILE: json_bytes(found), **encoders.charts(found)}

@@ -6,6 +6,7 @@ better word makes no published score stale.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict
 
@@ -142,6 +143,29 @@ def title(name: str) -> str:
 def heading(name: str) -> str:
     """The title, and an arrow that says which way is good."""
     return f"{title(name)} {ARROWS[METRICS[name].better]}"
+
+
+BINARY = Title("Bits per pixel, binarised")
+LEVELS = Title("Bits per dimension, 8-bit grey levels", "first")
+"""What `bits_per_dim` is called, by what it is of: two scales that never share a column."""
+
+
+def titled(name: str, beside: Iterable[str]) -> Title:
+    """The title of a metric among the others of its generator.
+
+    Bits per dimension are the likelihood of binary pixels where nats of these stand beside them,
+    and else all that a density of grey levels says.
+    """
+    if name != "bits_per_dim":
+        return TITLES[name]
+    return BINARY if "nll_nats" in beside else LEVELS
+
+
+def heading_beside(name: str, beside: Iterable[str]) -> str:
+    """The heading of a metric among the others of its generator."""
+    if name != "bits_per_dim":
+        return heading(name)
+    return f"{titled(name, beside).text} {ARROWS[METRICS[name].better]}"
 
 
 def known(row: Entry) -> tuple[float, float, float]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from macro import MacroError
 
 from imggen import sweep
-from imggen.studies import comparison, ladder, process, trade
+from imggen.evaluation import latents
+from imggen.studies import comparison, ladder, likes_others, process, trade
 from imggen.studies.requeue import study as requeue
 from imggen.system.files import Json
 
@@ -19,6 +20,8 @@ DOWNLOADS = {
     "curve": trade.FILE,
     "ladder": ladder.FILE,
     "passes": process.FILE,
+    "latents": latents.FILE,
+    "likelihoods": likes_others.FILE,
     "timeline": requeue.FILE,
     "weights": "weights.safetensors",
 }

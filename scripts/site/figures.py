@@ -12,15 +12,28 @@ from pathlib import Path
 from PIL import Image
 
 from imggen import sweep
+from imggen.evaluation import latents
 from imggen.publishing import pictures
-from imggen.studies import dirac, ladder, process, readable, trade
+from imggen.studies import dirac, ladder, likes_others, process, readable, trade
 from imggen.studies.audit import audit
 from imggen.studies.chaos import study as chaos
 from imggen.studies.requeue import study as requeue
 
 KINDS = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
 """The file and the caption of each kind of figure that a page can ask for."""
-for study in (audit, chaos, dirac, ladder, process, readable, requeue, sweep, trade):
+for study in (
+    audit,
+    chaos,
+    dirac,
+    ladder,
+    latents,
+    likes_others,
+    process,
+    readable,
+    requeue,
+    sweep,
+    trade,
+):
     KINDS |= study.FIGURES
 
 PHONE = 500

@@ -12,6 +12,10 @@ In Markdown:
     {{ departures imggen.methods.dcgan }}  the list from the method's docstring
     {{ audit metric-audit responses }}   a table of the audit: responses or checks
     {{ rung metric-audit blur 3 kid }}   one metric on one rung of the audit
+    {{ latents beta-vae-mnist }}         what the latents of several auto-encoders hold, a table
+    {{ latent beta-vae-mnist beta-4 active_units }}  one number of it
+    {{ likes likes-others-mnist vae-mnist }}  what a density model finds likely, a table
+    {{ liked likes-others-mnist vae-mnist dimmed_to_half auroc }}  one number of it
     {{ climbed few-steps-mnist reflow 1 precision }}  one metric of a sampler, one of its steps
     {{ versus gan-or-vae }}              two generators, and which is better for certain
     {{ faults chaos }}                   what trainings under fire survived, a table
@@ -19,6 +23,7 @@ In Markdown:
     {{ drawing game }}                   a drawing of ours that explains an idea, made by code
     {{ slides presentation fr }}         the slides of the defence, a picture each
     {{ glossary }}                       the French glossary, from glossary.toml
+    {{ likelihoods }}                    the published likelihoods, with what each of them is
     {{ results }}                        all published generators, dataset by dataset
     [@radford2015dcgan]                  a citation; references are listed at the end of the page
 """

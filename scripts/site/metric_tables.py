@@ -13,6 +13,8 @@ from imggen.evaluation.catalogue import (
     Entries,
     Entry,
     heading,
+    heading_beside,
+    titled,
 )
 from imggen.evaluation.report import floor_text, number, p_value, with_interval
 
@@ -44,21 +46,22 @@ def rows(metrics: Entries, folded: bool) -> list[str]:
     Those that a page shows at once, or those that it folds away; none where there are none.
     """
     lines = [
-        _row(name, metrics[name])
+        _row(name, metrics)
         for name in METRICS
-        if name in metrics and (TITLES[name].place == "folded") == folded
+        if name in metrics and (titled(name, metrics).place == "folded") == folded
     ]
     head = ["| metric | value and 95 % interval | floor | sees |", "|---|---|---|---|"]
     return head + lines if lines else []
 
 
-def _row(name: str, entry: Entry) -> str:
+def _row(name: str, metrics: Entries) -> str:
+    entry = metrics[name]
     value = value_text(name, entry)
     if entry["value"] is None:
         why = html.escape(entry.get("note", "")).replace("|", "&#124;")
         value = f"– <small>{why}</small>"
     floor = floor_text(name, entry).replace("-", "–" if entry.get("floor") is None else "−")
-    return f"| {heading(name)} | {value} | {floor} | {SEES[METRICS[name].sees]} |"
+    return f"| {heading_beside(name, metrics)} | {value} | {floor} | {SEES[METRICS[name].sees]} |"
 
 
 def versus(result: Result, first: str, second: str) -> str:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, cast
 import audit_tables
 import cards
 import chaos_tables
+import likes_tables
 import metric_tables
 import sweep_tables
 from macro import MacroError, metric_text, refuse_unknown, setting_text
 from metric_tables import value_text
 
 from imggen import sweep
-from imggen.evaluation import side_by_side
-from imggen.studies import comparison, ladder, readable, trade
+from imggen.evaluation import latents, side_by_side
+from imggen.studies import comparison, ladder, likes_others, readable, trade
 from imggen.studies.chaos import study as chaos
 from imggen.system.files import Json
 
@@ -137,6 +138,39 @@ class PublishedFiles:
         """One metric of one of several trainings."""
         rows = {row["slug"]: row["metrics"] for row in self.swept(slug)["rows"]}
         return metric_text(rows.get(training, {}), name, f"{slug} has no {name} of {training}")
+
+    def latents(self, slug: str) -> str:
+        """What the latents of several auto-encoders hold, a row each."""
+        return sweep_tables.latents(self.encoders(slug))
+
+    def latent(self, slug: str, training: str, name: str) -> str:
+        """One number of the latents of one of several auto-encoders."""
+        rows = {row["slug"]: row["measured"] for row in self.encoders(slug)["rows"]}
+        if name not in rows.get(training, {}):
+            raise MacroError(f"{slug} has no {name} of {training}")
+        return sweep_tables.measured_text(rows[training][name])
+
+    def encoders(self, slug: str) -> latents.Found:
+        """latents.json of a published sweep."""
+        return cast("latents.Found", self.load(slug, latents.FILE))
+
+    def likes(self, slug: str, model: str) -> str:
+        """What a density model finds likely, a row for each kind of images."""
+        return likes_tables.table(self.model(slug, model))
+
+    def liked(self, slug: str, model: str, kind: str, name: str) -> str:
+        """One number of a kind of images (_ for blanks): `mean`, `liked` or `auroc`."""
+        row = self.model(slug, model)["kinds"].get(kind.replace("_", " "))
+        if row is None or name not in likes_tables.NAMES or row[name] is None:
+            raise MacroError(f"{slug} has no {name} of {kind}")
+        return likes_tables.text(row, name)
+
+    def model(self, slug: str, model: str) -> likes_others.Answer:
+        """One model of likes_others.json."""
+        models = self.load(slug, likes_others.FILE)["models"]
+        if model not in models:
+            raise MacroError(f"{slug} did not ask {model}")
+        return cast("likes_others.Answer", models[model])
 
     def traded(self, slug: str, value: str, name: str) -> str:
         """One metric at one value of a sampler's setting."""

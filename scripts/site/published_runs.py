@@ -17,6 +17,7 @@ import figures
 import generators
 import glossary
 import languages
+import likelihood_tables
 import metric_tables
 import results_figures
 import results_table
@@ -32,7 +33,18 @@ from imggen.system.files import Json
 if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
-NUMBERS = ("value", "floor", "fact", "flops", "rung", "trained", "traded", "climbed")
+NUMBERS = (
+    "value",
+    "floor",
+    "fact",
+    "flops",
+    "rung",
+    "trained",
+    "latent",
+    "liked",
+    "traded",
+    "climbed",
+)
 """Macros that give a number, which French writes with a comma."""
 
 
@@ -61,6 +73,7 @@ class Site(PublishedFiles):
             "card": self.card,
             "departures": departures,
             "results": self.results,
+            "likelihoods": self.likelihoods,
             "pictures": self.pictures,
             "audit": self.audit,
             "rung": self.rung,
@@ -70,6 +83,10 @@ class Site(PublishedFiles):
             "trainings": self.trainings,
             "spread": self.spread,
             "trained": self.trained,
+            "likes": self.likes,
+            "liked": self.liked,
+            "latents": self.latents,
+            "latent": self.latent,
             "traded": self.traded,
             "climbed": self.climbed,
             "climb": self.climb,
@@ -215,6 +232,21 @@ class Site(PublishedFiles):
         """The table of all published generators, dataset by dataset."""
         page = results_table.Page(self.docs, self.url, partial(self.badge, short=True))
         return page.html(generators.published(self.docs, self.scores))
+
+    def likelihoods(self) -> str:
+        """The published likelihoods, each with what it is: nats and bits in tables apart."""
+
+        def titled(generator: generators.Generator) -> str:
+            name, post = (
+                generator.manifest["title"],
+                generators.posts(self.docs).get(generator.slug),
+            )
+            shown = f"[{name}]({self.link(post.file)}#made-{generator.slug})" if post else name
+            badge = self.badge(generator.slug, short=True)
+            return shown if ">fresh<" in badge else f"{shown} {badge}"
+
+        found = generators.published(self.docs, self.scores)
+        return likelihood_tables.tables(found, titled)
 
     def pictures(self, dataset: str) -> str:
         """The pictures of the table's part about one dataset, leading to its rows."""

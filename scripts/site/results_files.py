@@ -23,6 +23,8 @@ PLAIN = ("slug", "title", "method", "command", "config_hash", "source_hash", "se
 COLUMNS, ROWS, LARGEST, GAP = 4, 2, 28, 1
 """Images across and down in the cut, at most so many pixels wide, and pixels between two."""
 GREY = 128
+LEVELS = "bits_per_dim_8bit"
+"""The columns of bits per dimension of grey levels: those of binary pixels are another scale."""
 ABOUT = (
     "Published generators, each measured against the test images of its dataset: compare rows of "
     f"one reference only. 95 % intervals; {LEGEND}; floor: as many real training images."
@@ -59,17 +61,24 @@ def as_json(records: Sequence[Json]) -> str:
 
 def as_csv(records: Sequence[Json]) -> str:
     """A line for each generator; of a metric the value, ends of its interval, and the floor."""
-    names = [name for name in METRICS if any(name in row["metrics"] for row in records)]
-    plain = [_plain(row) for row in records]
+    plain, measured = [_plain(row) for row in records], [_apart(row["metrics"]) for row in records]
+    names = [name for name in (*METRICS, LEVELS) if any(name in found for found in measured)]
     columns = list(dict.fromkeys(key for row in plain for key in row))
     parts = ("", "_low", "_high", "_floor")
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow([*columns, *(f"{name}{part}" for name in names for part in parts)])
-    for row, values in zip(records, plain, strict=True):
-        cells = [cell for name in names for cell in _cells(row["metrics"].get(name))]
+    for found, values in zip(measured, plain, strict=True):
+        cells = [cell for name in names for cell in _cells(found.get(name))]
         writer.writerow([*(values.get(column) for column in columns), *cells])
     return target.getvalue()
+
+
+def _apart(metrics: Json) -> Json:
+    """Metrics, where bits per dimension of grey levels have a name of their own."""
+    if "bits_per_dim" not in metrics or "nll_nats" in metrics:
+        return metrics
+    return {LEVELS if name == "bits_per_dim" else name: e for name, e in metrics.items()}
 
 
 def _plain(row: Json) -> Json:

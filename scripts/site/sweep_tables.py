@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from metric_tables import value_text
 
 from imggen.evaluation.catalogue import LEGEND, heading, known
-from imggen.evaluation.report import number
+from imggen.evaluation.latents import Found, Measured, titles
+from imggen.evaluation.report import number, with_interval
 from imggen.evaluation.side_by_side import Swept
 from imggen.studies.ladder import Climbed
 
@@ -28,6 +29,33 @@ def trainings(swept: Swept, shown: Sequence[str]) -> str:
     floor = swept["floor"]
     cells = " | ".join(value_text(n, floor[n]) if n in floor else "–" for n in shown)
     return "\n".join([*lines, f"| real training images | {cells} |", "", note(swept), ""])
+
+
+def latents(found: Found) -> str:
+    """Markdown: a row for each auto-encoder, what its latents hold and what is lost."""
+    names = titles()
+    cells = ["training", *names.values()]
+    lines = [f"| {' | '.join(cells)} |", "|---" * len(cells) + "|"]
+    for row in found["rows"]:
+        values = (measured_text(row["measured"][name]) for name in names)
+        lines.append(f"| {row['group']}, {row['series']} | {' | '.join(values)} |")
+    about = (
+        f"{found['images']:,} test images, likelihoods of {found['likelihoods']:,} of them; "
+        f"{found['note']}. A unit is active when its mean varies by more than 0.01 over images."
+    )
+    return "\n".join([*lines, "", f"<small markdown>{about}</small>", ""])
+
+
+def measured_text(row: Measured) -> str:
+    """A number and its interval; a count that no resample moves stands alone."""
+    low, high = row["interval"]
+    if float(row["value"]).is_integer() and float(low).is_integer():
+        shown = f"{row['value']:g}"
+        return (
+            shown if low == high else f'{shown} <span class="interval">[{low:g}, {high:g}]</span>'
+        )
+    text, *ends = with_interval(row["value"], low, high)
+    return f'{text} <span class="interval">[{ends[0]}, {ends[1]}]</span>'
 
 
 def spread(swept: Swept, shown: Sequence[str]) -> str:

@@ -145,6 +145,15 @@ def test_files_hold_the_numbers_as_they_were_published(tmp_path):
     assert found[0]["metrics"] == made.result["metrics"] and found[0]["post"] is None
 
 
+def test_bits_of_grey_levels_have_columns_of_their_own(tmp_path):
+    publish(tmp_path, "a-mnist", nll_nats=SHARE, bits_per_dim=SHARE)
+    publish(tmp_path, "b-mnist", bits_per_dim={**SHARE, "value": 1.25})
+    files = dict(results_files.files(tmp_path, generators.published(tmp_path)))
+    first, second = csv.DictReader(io.StringIO(files[results_files.CSV]))
+    assert (first["bits_per_dim"], first["bits_per_dim_8bit"]) == ("0.25", "")
+    assert (second["bits_per_dim"], second["bits_per_dim_8bit"]) == ("", "1.25")
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_cut_has_the_pixels_that_were_generated(tmp_path, channels):
     pixels = torch.randint(0, 256, (96, channels, 28, 28), dtype=torch.uint8)

@@ -9,7 +9,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from imggen.evaluation.catalogue import METRICS, heading, title
+from imggen.evaluation.catalogue import (
+    BINARY,
+    LEVELS,
+    METRICS,
+    heading,
+    heading_beside,
+    title,
+)
 from imggen.evaluation.report import with_interval
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -44,9 +51,19 @@ def publish(docs: Path, metrics: dict[str, object]) -> published_runs.Site:
 def test_every_metric_of_an_experiment_is_in_its_table_once(tmp_path):
     table = publish(tmp_path, dict.fromkeys(METRICS, ROW)).metrics("run")
     for name in METRICS:
-        assert table.count(f"| {heading(name)} |") == 1, name
+        assert table.count(f"| {heading_beside(name, METRICS)} |") == 1, name
     at_once, folded = table.split("More metrics")
     assert heading("agreement") in at_once and heading("gan_train") in folded
+
+
+def test_bits_are_called_by_what_they_are_of(tmp_path):
+    """Of binary pixels beside nats, folded away; of grey levels alone, and then shown at once."""
+    binary = publish(tmp_path / "a", {"nll_nats": ROW, "bits_per_dim": ROW}).metrics("run")
+    at_once, folded = binary.split("More metrics")
+    assert f"| {BINARY.text} ↓ |" in folded and BINARY.text not in at_once
+    levels = publish(tmp_path / "b", {"bits_per_dim": ROW}).metrics("run")
+    assert f"| {LEVELS.text} ↓ |" in levels and "More metrics" not in levels
+    assert LEVELS.text not in binary and BINARY.text not in levels
 
 
 def test_values_are_multiplied_as_the_title_says(tmp_path):

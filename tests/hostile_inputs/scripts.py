@@ -87,6 +87,17 @@ def scripts() -> Iterator[Case]:
                    script("dcgan_mnist", "--train.device", device), says)  # fmt: skip
 
 
+def studies() -> Iterator[Case]:
+    for slug, says in (
+        ("dcgan-mnist", "dcgan-mnist has no likelihood: name models that have"),
+        ("metric-audit", "holds no generator"),
+        ("nobody", "no published experiment"),
+    ):
+        yield Case("A likelihood asked of what has none", f"--generators {slug}",
+                   ("experiments/likes_others_mnist.py", "--generators", slug, "--no-publish"),
+                   says)  # fmt: skip
+
+
 def data() -> Iterator[Case]:
     kind = "Data to train on"
 
