@@ -37,15 +37,14 @@ Sampling writes a text, each code with a uniform number of its own, and decodes 
 - The prior is a causal transformer, where the paper has a PixelCNN; labels are added to each token
   and left out now and then, so that `Sampler.guidance` above 1 may ask for more of them (Ho and
   Salimans 2022, [arXiv:2207.12598](https://arxiv.org/abs/2207.12598)).
-- The moving averages of appendix A.1 move the codes, not the second term of Eq. 3. \(N_i\) are
-  smoothed (Laplace) as in the authors' later code.
+- The moving averages of appendix A.1 move the codes, not the second term of Eq. 3. They are written
+  as steps of gradient descent, so that several processes agree on them like on all weights.
 - A code that is chosen too seldom is put on a vector of the batch (as Dhariwal et al. 2020 do,
-  [arXiv:2005.00341](https://arxiv.org/abs/2005.00341)). So at the first step all codes are.
+  [arXiv:2005.00341](https://arxiv.org/abs/2005.00341)), at the first step every code. Of several
+  processes each offers a vector, and the code is put between them.
 - Images go through half the resolution from the start, 2 x 2 pixels folded into channels; groups of
   channels are normalised.
 - Both phases are one run with a rate that rises and falls in each.
-- With several processes codes are averages of the first one's share of each batch: its buffers are
-  the ones that are kept, as with batch normalisation.
 - Samples come from an exponential moving average of all weights and codes, kept by the loop.
 """
 
@@ -91,7 +90,7 @@ class Config:
     decay: float = 0.99
     """Of the moving averages, gamma (appendix A.1)."""
     restart_below: float = 0.1
-    """A code that is chosen less than this share of an even use is put elsewhere."""
+    """A code that is chosen less than this share of an even use is put elsewhere; 0: never."""
     width: int = 96
     """Channels of the prior's tokens."""
     depth: int = 4
@@ -205,7 +204,11 @@ class VQVAE(nn.Module):
         first = [*self.encoder.parameters(), *self.decoder.parameters()]
         self.opt_first = Adam(first, lr=c.lr, fused=True)
         self.opt_second = Adam(self.prior.parameters(), lr=c.lr, betas=(0.9, 0.95), fused=True)
-        self.optimizers: dict[str, Optimizer] = {"first": self.opt_first, "second": self.opt_second}
+        self.optimizers: dict[str, Optimizer] = {
+            "first": self.opt_first,
+            "codes": self.book.opt,
+            "second": self.opt_second,
+        }
 
     def vectors(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] -> z_e of every place, row by row, (N, L, D)."""
@@ -237,7 +240,7 @@ class VQVAE(nn.Module):
         commitment = F.mse_loss(z, z_q)
         loss = reconstruction + c.commitment * commitment
         minimize(loss, self.opt_first, lr=warm_cosine(c.lr, step, c.first_stage_steps, c.warmup))
-        self.book.update(flat, index)
+        minimize(self.book.loss(flat, index, anew=step == 0), self.book.opt, lr=self.book.lr)
         return {
             "reconstruction": reconstruction,
             "commitment": commitment,
@@ -278,9 +281,7 @@ class VQVAE(nn.Module):
         return self.decode(self.book.codes[self.texts(x)]).clamp(-1, 1)
 
     def published_state(self) -> dict[str, Tensor]:
-        """Networks and codes, without what only their averages need."""
-        averages = {f"book.{name}" for name in ("counts", "sums", "idle")}
-        return {name: value for name, value in self.state_dict().items() if name not in averages}
+        return {name: value for name, value in self.state_dict().items() if name != "book.idle"}
 
 
 def few(codes: int, vectors: int) -> str:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import SGD
 
-SMOOTHING = 1e-5
-"""Added to how often each code was chosen."""
+SCALE = 2.0**-40
+"""Of the averages' loss: its gradient is so small that no limit of its norm ever cuts it."""
 RECENT = 100
 """Steps: a code that was chosen within so many counts as used."""
 
@@ -24,43 +25,52 @@ def perplexity(index: Tensor, codes: int) -> Tensor:
 
 
 class CodeBook(nn.Module):
-    """K codes of D numbers, each the moving average of the vectors that chose it."""
+    """K codes of D numbers, each the moving average of the vectors that chose it.
 
-    codes: Tensor
-    counts: Tensor
-    sums: Tensor
+    Averages move by plain gradient descent on half their squared distance from what a batch says:
+    N - (1 - decay) (N - n) is the average, and the training loop takes the mean over processes.
+    """
+
     idle: Tensor
 
     def __init__(self, codes: int, dim: int, decay: float, restart_below: float) -> None:
         super().__init__()
         self.decay, self.restart_below = decay, restart_below
-        self.register_buffer("codes", torch.randn(codes, dim))
-        self.register_buffer("counts", torch.zeros(codes))  # N
-        self.register_buffer("sums", torch.zeros(codes, dim))  # m
+        self.counts = nn.Parameter(torch.ones(codes))  # N, where 1 is an even use
+        self.sums = nn.Parameter(torch.randn(codes, dim))  # m
         self.register_buffer("idle", torch.full((codes,), RECENT))  # steps since it was chosen
+        self.lr = (1 - decay) / SCALE
+        self.opt = SGD(self.parameters(), lr=self.lr)
+
+    @property
+    def codes(self) -> Tensor:
+        """m / N, (K, D)."""
+        return (self.sums / self.counts[:, None]).detach()
 
     @torch.no_grad()
     def nearest(self, z: Tensor) -> Tensor:
         """Vectors (M, D) -> the number of the nearest code of each, (M,)."""
+        codes = self.codes
         with torch.autocast(z.device.type, enabled=False):
             # |z - e|² but for |z|², which all codes share.
-            return (self.codes.square().sum(dim=1) - 2 * z.float() @ self.codes.T).argmin(dim=1)
+            return (codes.square().sum(dim=1) - 2 * z.float() @ codes.T).argmin(dim=1)
 
-    @torch.no_grad()
-    def update(self, z: Tensor, index: Tensor) -> None:
-        """Averages take in vectors (M, D) and their codes (M,); codes hardly chosen restart."""
-        chosen = F.one_hot(index, len(self.codes)).to(z.dtype)
+    def loss(self, z: Tensor, index: Tensor, *, anew: bool = False) -> Tensor:
+        """What a step of `opt` lowers: vectors (M, D) and their codes (M,) enter the averages.
+
+        Codes hardly chosen, or with `anew` all, are put on a vector of the batch instead.
+        """
+        even = len(z) / len(self.counts)
+        chosen = F.one_hot(index, len(self.counts)).to(z.dtype) / even
         with torch.autocast(z.device.type, enabled=False):
-            self.counts.lerp_(chosen.sum(dim=0), 1 - self.decay)
-            self.sums.lerp_(chosen.T @ z, 1 - self.decay)
-        even = len(z) / len(self.codes)
-        dead = self.counts < self.restart_below * even
-        others = z[torch.randint(len(z), (len(self.codes),), device=z.device)]
-        self.counts.masked_fill_(dead, even)
-        self.sums.copy_(torch.where(dead[:, None], even * others, self.sums))
-        n = self.counts.sum()
-        smoothed = (self.counts + SMOOTHING) / (n + len(self.counts) * SMOOTHING) * n
-        self.codes.copy_(self.sums / smoothed[:, None])
+            counts, sums = chosen.sum(dim=0), chosen.T @ z
+        dead = (self.counts < self.restart_below) | anew
+        others = z[torch.randint(len(z), (len(self.counts),), device=z.device)]
+        counts, sums = torch.where(dead, 1.0, counts), torch.where(dead[:, None], others, sums)
+        # A whole step for those that are put elsewhere.
+        weight = torch.where(dead, 1 / (1 - self.decay), 1.0)
+        distance = (self.counts - counts).square() + (self.sums - sums).square().sum(dim=1)
+        return SCALE * 0.5 * (weight * distance).sum()
 
     @torch.no_grad()
     def used(self, index: Tensor) -> Tensor:
