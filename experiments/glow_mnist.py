@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.glow import Config, Glow, Sampler
 from imggen.training.config import TrainConfig
 
-STEPS = 11_000
+STEPS = 8_000
 
 experiment = Experiment(
     slug="glow-mnist",
