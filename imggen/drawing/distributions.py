@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imggen.drawing.charts import COLOURS, INK, MARKS, drawing, svg
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from matplotlib.axes import Axes
 
-    from imggen.drawing.charts import Values
+    Values = npt.NDArray[np.floating[Any]]
 
 LEAST = 1e-6
 """Smaller values of a ranked line are drawn here: a logarithm has no zero."""
