@@ -28,9 +28,10 @@ def ranked(lines: Mapping[str, Values], threshold: float, x: str, y: str) -> byt
         axis = figure.subplots()
         for number, (name, values) in enumerate(lines.items()):
             colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
+            stroke = "-" if number < len(COLOURS) else "--"  # a colour again: not its line
             falling = np.sort(values)[::-1].clip(min=LEAST)
             axis.plot(
-                np.arange(1, len(falling) + 1), falling, f"{mark}-", color=colour, markersize=3.5,
+                np.arange(1, len(falling) + 1), falling, f"{mark}{stroke}", color=colour, markersize=3.5,
                 linewidth=1.2, label=name,
             )  # fmt: skip
         axis.axhline(threshold, color=INK, linewidth=1.4)
