@@ -31,8 +31,8 @@ def ranked(lines: Mapping[str, Values], threshold: float, x: str, y: str) -> byt
             stroke = "-" if number < len(COLOURS) else "--"  # a colour again: not its line
             falling = np.sort(values)[::-1].clip(min=LEAST)
             axis.plot(
-                np.arange(1, len(falling) + 1), falling, f"{mark}{stroke}", color=colour, markersize=3.5,
-                linewidth=1.2, label=name,
+                np.arange(1, len(falling) + 1), falling, f"{mark}{stroke}", color=colour,
+                markersize=3.5, linewidth=1.2, label=name,
             )  # fmt: skip
         axis.axhline(threshold, color=INK, linewidth=1.4)
         axis.set_yscale("log")
