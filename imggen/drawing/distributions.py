@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imggen.drawing.charts import COLOURS, INK, MARKS, drawing, svg
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from matplotlib.axes import Axes
 
-    from imggen.drawing.charts import Values
+    Values = npt.NDArray[np.floating[Any]]
 
 LEAST = 1e-6
 """Smaller values of a ranked line are drawn here: a logarithm has no zero."""
@@ -27,10 +28,11 @@ def ranked(lines: Mapping[str, Values], threshold: float, x: str, y: str) -> byt
         axis = figure.subplots()
         for number, (name, values) in enumerate(lines.items()):
             colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
+            stroke = "-" if number < len(COLOURS) else "--"  # a colour again: not its line
             falling = np.sort(values)[::-1].clip(min=LEAST)
             axis.plot(
-                np.arange(1, len(falling) + 1), falling, f"{mark}-", color=colour, markersize=3.5,
-                linewidth=1.2, label=name,
+                np.arange(1, len(falling) + 1), falling, f"{mark}{stroke}", color=colour,
+                markersize=3.5, linewidth=1.2, label=name,
             )  # fmt: skip
         axis.axhline(threshold, color=INK, linewidth=1.4)
         axis.set_yscale("log")

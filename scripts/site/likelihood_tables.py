@@ -16,9 +16,9 @@ from metric_tables import value_text
 Kind = Literal["exact", "estimate", "bound"]
 
 KINDS: dict[Kind, tuple[str, ...]] = {
-    "exact": ("igpt", "pixel_cnn", "gated_pixel_cnn"),
+    "exact": ("igpt", "pixelcnn"),
     "estimate": ("vae", "iwae"),
-    "bound": ("glow", "real_nvp", "tar_flow"),
+    "bound": ("glow", "tarflow"),
 }
 """Modules of imggen/methods by what the likelihood is that they give of an image."""
 WORDS: dict[Kind, str] = {

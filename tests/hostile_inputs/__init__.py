@@ -9,10 +9,10 @@ from hostile_inputs.common import Case
 from hostile_inputs.elsewhere import listed, machines
 from hostile_inputs.images import images
 from hostile_inputs.runs import compared, published, runs
-from hostile_inputs.scripts import data, places, scripts
+from hostile_inputs.scripts import data, places, scripts, studies
 from hostile_inputs.sets import arrays, sets
 
 CASES: list[Case] = [
-    *(*scripts(), *data(), *places(), *runs(), *published(), *compared()),
+    *(*scripts(), *studies(), *data(), *places(), *runs(), *published(), *compared()),
     *(*images(), *arrays(), *sets(), *machines(), *listed()),
 ]
