@@ -67,7 +67,8 @@ def tables(found: Iterable[Generator], titled: Callable[[Generator], str]) -> st
     for generator in found:
         if (of := scale(generator)) is not None:
             real = generator.result["real"]
-            groups.setdefault((of, real["name"], str(real.get("sha256"))), []).append(generator)
+            key = (of, str(real["name"]), str(real.get("sha256")))
+            groups.setdefault(key, []).append(generator)
     if not groups:
         raise MacroError("no published generator has a likelihood")
     order = sorted(groups, key=lambda key: (key[0] != NATS, -len(groups[key]), key[1:]))

@@ -17,7 +17,8 @@ from macro import MacroError, metric_text, refuse_unknown, setting_text
 from metric_tables import value_text
 
 from imggen import sweep
-from imggen.evaluation import latents, side_by_side
+from imggen.evaluation import latents as encoded
+from imggen.evaluation import side_by_side
 from imggen.studies import comparison, ladder, likes_others, readable, trade
 from imggen.studies.chaos import study as chaos
 from imggen.system.files import Json
@@ -150,9 +151,9 @@ class PublishedFiles:
             raise MacroError(f"{slug} has no {name} of {training}")
         return sweep_tables.measured_text(rows[training][name])
 
-    def encoders(self, slug: str) -> latents.Found:
+    def encoders(self, slug: str) -> encoded.Found:
         """latents.json of a published sweep."""
-        return cast("latents.Found", self.load(slug, latents.FILE))
+        return cast("encoded.Found", self.load(slug, encoded.FILE))
 
     def likes(self, slug: str, model: str) -> str:
         """What a density model finds likely, a row for each kind of images."""
@@ -161,7 +162,7 @@ class PublishedFiles:
     def liked(self, slug: str, model: str, kind: str, name: str) -> str:
         """One number of a kind of images (_ for blanks): `mean`, `liked` or `auroc`."""
         row = self.model(slug, model)["kinds"].get(kind.replace("_", " "))
-        if row is None or name not in likes_tables.NAMES or row[name] is None:
+        if row is None or name not in likes_tables.NAMES:
             raise MacroError(f"{slug} has no {name} of {kind}")
         return likes_tables.text(row, name)
 
