@@ -6,7 +6,7 @@ FAMILIES = {
     "GAN": ("gan", "dcgan", "cgan", "infogan", "wgan", "wgan_gp", "sngan", "r1", "r3gan",
             "diffaugment"),
     "VAE": ("vae",),
-    "autoregressive": ("pixel_cnn",),
+    "autoregressive": ("pixelcnn",),
     "flow": ("flow_matching",),
     "diffusion": ("ddpm", "edm", "dit", "latent_diffusion"),
     "one-step": ("shortcut", "mean_flow", "consistency", "drifting"),
