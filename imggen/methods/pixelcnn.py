@@ -39,7 +39,7 @@ well be given: then the digit is completed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +79,7 @@ class Config:
     @classmethod
     def tiny(cls) -> Config:
         """The smallest instance, for tests."""
-        return cls(width=4, first_kernel=3, dilations=(1,), head=4, lr=2e-2, warmup=1)
+        return cls(width=4, dilations=(1,), head=4, lr=5e-2, warmup=1)
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class PixelCNN(nn.Module):
         x, logits = torch.zeros_like(z), torch.zeros_like(z)
         x[:, : given.shape[1]] = given
         outside = z.new_zeros(len(z), 1, z.shape[2])
-        walk = Walk(list(self.layers), len(z), z.shape[2])
+        walk = Walk(cast(list[GatedLayer], list(self.layers)), len(z), z.shape[2])
         for i in range(z.shape[1]):
             walk.row(signed(x[:, i - 1, None]) if i else outside)
             if i < given.shape[1]:

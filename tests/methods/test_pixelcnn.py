@@ -21,7 +21,9 @@ from imggen.runs.sampling import Trained
 def pixelcnn(side: int = 8, std: float = 0.5, **settings) -> PixelCNN:
     """A small one with weights of some size, so that each pixel depends on many."""
     torch.manual_seed(0)
-    config = dataclasses.replace(Config.tiny(), **{"width": 8, "head": 8, **settings})
+    config = dataclasses.replace(
+        Config.tiny(), **{"width": 8, "head": 8, "first_kernel": 3, **settings}
+    )
     method = PixelCNN(config, Spec((1, side, side))).eval()
     for parameter in method.parameters():
         nn.init.normal_(parameter, std=std)
