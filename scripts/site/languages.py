@@ -44,6 +44,8 @@ CAPTIONS = {
     "training": "Les mêmes codes latents au fil de l’entraînement.",
     "curves": "Statistiques de l’entraînement selon le nombre d’images vues.",
     "manifold": "Les deux dimensions latentes, aux quantiles de la loi a priori.",
+    "completions": "Des images de test, leur moitié supérieure, et dessous, comment la méthode les "
+    "continue.",
     "damage": "Un chiffre sous le flou (en haut), le bruit et JPEG (en bas).",
     "asked": "Les mêmes latents dans chaque colonne\u00a0; une ligne par réglage, dans l’ordre "
     "de la courbe.",

@@ -32,7 +32,7 @@ PAPERS = (
     ("GAN", "R3GAN", "huang2024r3gan", "r3gan"),
     ("VAE", "VAE", "kingma2014vae", "vae"),
     ("VAE", "VQ-VAE", "oord2017vqvae", ""),
-    ("autoregressive", "PixelCNN", "oord2016pixelrnn", "pixel_cnn"),
+    ("autoregressive", "PixelCNN", "oord2016pixelrnn", "pixelcnn"),
     ("autoregressive", "VAR", "tian2024var", ""),
     ("diffusion", "Diffusion", "sohldickstein2015", ""),
     ("diffusion", "DDPM", "ho2020ddpm", "ddpm"),

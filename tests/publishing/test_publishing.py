@@ -6,11 +6,14 @@ import dataclasses
 import json
 from pathlib import Path
 
+import imageio.v3 as iio
+import numpy as np
 import pytest
 import torch
 
 from imggen.data import datasets
 from imggen.data.datasets import DataConfig
+from imggen.drawing import grids
 from imggen.experiment import Experiment
 from imggen.features import lenet
 from imggen.methods import Spec
@@ -19,6 +22,9 @@ from imggen.methods.cgan import Config as CGANConfig
 from imggen.methods.dcgan import DCGAN, Config
 from imggen.methods.igpt import Config as GPTConfig
 from imggen.methods.igpt import ImageGPT
+from imggen.methods.pixelcnn import Config as PixelCNNConfig
+from imggen.methods.pixelcnn import PixelCNN
+from imggen.methods.pixelcnn import Sampler as PixelCNNSampler
 from imggen.publishing import pictures, status
 from imggen.publishing.pictures import Shown, drawn
 from imggen.publishing.publish import publish
@@ -186,7 +192,27 @@ def test_there_is_no_walk_between_symbols():
 def test_there_is_no_walk_between_the_uniforms_that_choose_symbols():
     spec, test = Spec((1, 8, 8)), datasets.load("digits", "test")
     files = drawn(Shown(Trained(ImageGPT(GPTConfig.tiny(), spec).eval()), test))
-    assert set(files) == {"samples.png"}
+    assert set(files) == {"samples.png", "completions.png"}
+
+
+def test_halves_are_completed_each_column_its_own_image():
+    method = PixelCNN(PixelCNNConfig.tiny(), Spec((1, 8, 8))).eval()
+    shown = Shown(Trained(method), DIGITS)
+    files = drawn(shown)
+    assert "completions.png" in files and "interpolation.gif" not in files
+    assert "completions.png" not in drawn(Shown(Trained(method), DIGITS.subset(slice(15))))
+    seen = iio.imread(files["completions.png"])
+    cell = (8 * grids.scale_for(8)) + grids.PADDING
+    tiles = seen[grids.PADDING :, grids.PADDING :].reshape(8, cell, 16, cell)
+    tiles = tiles.transpose(0, 2, 1, 3)[:, :, : -grids.PADDING : 7, : -grids.PADDING : 7]
+    x = DIGITS.pixels[:16, 0].numpy()
+    assert (tiles[0] == x).all() and (tiles[1, :, :4] == x[:, :4]).all()
+    assert (tiles[1, :, 4:] == pictures.BLANK).all()
+    assert (tiles[2:, :, :4] == 255 * (x[:, :4] > 127)).all()
+    assert set(np.unique(tiles[2:])) == {0, 255}
+    assert len({row.tobytes() for row in tiles[2:]}) == pictures.COMPLETIONS
+    cold = drawn(Shown(Trained(method, PixelCNNSampler(temperature=1e-6)), DIGITS))
+    assert cold["completions.png"] != files["completions.png"], "the sampler of record is used"
 
 
 def test_a_conditional_method_has_no_single_manifold(monkeypatch):
