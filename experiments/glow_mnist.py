@@ -5,13 +5,13 @@ from imggen.experiment import Experiment
 from imggen.methods.glow import Config, Glow, Sampler
 from imggen.training.config import TrainConfig
 
-STEPS = 8_000
+STEPS = 6_500
 
 experiment = Experiment(
     slug="glow-mnist",
     title="Glow on MNIST",
     method=Glow,
-    settings=Config(lr_steps=STEPS),
+    settings=Config(lr=2e-3, lr_steps=STEPS),
     data=DataConfig(name="mnist"),
     train=TrainConfig(steps=STEPS, batch_size=64, ema_halflife_images=100_000, clip_norm=1.0),
     sampler=Sampler(temperature=0.8),

@@ -10,12 +10,15 @@ import torch
 from torch import nn
 
 from imggen.methods import Batch, Spec
-from imggen.methods.glow import Affine, Config, Coupling, Glow, Mix, Sampler
+from imggen.methods.glow import Config, Glow, Sampler
+from imggen.nn.couplings import Affine, Coupling, Mix
+from imggen.nn.dequantisation import LOGIT_SCALE, bits_per_dim, dequantise, from_logits, logits
 
 
 def glow(shape=(1, 8, 8), *, trained: bool = True, **settings) -> Glow:
     """A small flow; `trained` moves what starts at 0 away from it."""
     torch.manual_seed(0)
+    settings = {"alpha": None, **settings}
     method = Glow(dataclasses.replace(Config.tiny(), **settings), Spec(shape)).eval()
     for parameter in method.parameters():
         if trained and not parameter.any():
@@ -111,6 +114,41 @@ def test_the_density_sums_to_one():
     grid = torch.cartesian_prod(edge, edge, edge, edge).view(-1, 1, 2, 2)
     log_p = torch.cat([method.log_density(part) for part in grid.split(100_000)])
     assert log_p.double().exp().sum().item() * 0.5**4 == pytest.approx(1, abs=2e-3)
+
+
+def test_logits_undo_themselves_and_know_their_determinant():
+    x = torch.linspace(-1, 1, 16, dtype=torch.float64).view(1, 1, 4, 4)
+    for alpha in (1e-6, 0.05):
+        y, logdet = logits(x, alpha)
+        assert torch.allclose(from_logits(y, alpha), x, atol=1e-10)
+        slopes = torch.autograd.functional.jacobian(lambda at, a=alpha: logits(at, a)[0], x)
+        assert torch.linalg.slogdet(slopes.reshape(16, 16))[1].item() == pytest.approx(
+            logdet.item()
+        )
+        black = torch.full((1, 1, 1, 1), 1 / 256 - 1, dtype=torch.float64)
+        assert logits(black, alpha)[0].item() == pytest.approx(0, abs=1e-9)
+
+
+@torch.no_grad()
+def test_a_logistic_density_of_logits_is_a_uniform_one_of_pixels():
+    """With log-density log σ'(logit) the logits cancel: exactly 8 bits, whatever the image."""
+    x = dequantise(grey_levels(), 0.3).double()
+    y, logdet = logits(x, 1e-6)
+    at = y / LOGIT_SCALE + logits(torch.zeros(1, 1, 1, 1).double(), 1e-6)[0].neg() / LOGIT_SCALE
+    logistic = torch.nn.functional.logsigmoid(at) + torch.nn.functional.logsigmoid(-at)
+    log_p = (logistic - math.log(LOGIT_SCALE)).flatten(1).sum(dim=1) + logdet
+    assert torch.allclose(bits_per_dim(log_p, 64), torch.full((3,), 8.0).double(), atol=1e-4)
+
+
+@torch.no_grad()
+def test_with_logits_too_what_is_encoded_decodes_to_the_same_grey_levels():
+    method, x = glow(alpha=1e-6), grey_levels()
+    assert torch.allclose(method.sample(method.encode(x)), x, atol=1e-3)
+    plain = glow(alpha=None)
+    found = [m.likelihood(x, torch.Generator().manual_seed(0)) for m in (method, plain)]
+    assert not torch.allclose(*(each["bits_per_dim"] for each in found), atol=0.1)
+    with pytest.raises(ValueError, match="alpha is 0"):
+        glow(alpha=0.0)
 
 
 @torch.no_grad()
