@@ -127,7 +127,7 @@ def plain_glow(root: Path, workers: int) -> Iterator[None]:
     opt = Adam(method.parameters(), lr=1e-3)
     for x, _ in batches(root, workers):
         opt.zero_grad()
-        z, logdet = method.flow(((x * 127.5 + 127.5).round() + torch.rand_like(x)) / 128 - 1)
+        z, logdet = method.mapped(((x * 127.5 + 127.5).round() + torch.rand_like(x)) / 128 - 1)
         normal = -0.5 * (z**2 + math.log(2 * math.pi)).sum(dim=1)
         bits = 7 - (normal + logdet) / (z.shape[1] * math.log(2))
         bits.mean().backward()
