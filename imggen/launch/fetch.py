@@ -27,8 +27,10 @@ KINDS = {".gif", ".json", ".pdf", ".png", ".pptx", ".safetensors", ".svg", ".web
 DRAWS = {"Agent", "RDF", "Work", "clipPath", "creator", "defs", "format", "g", "image", "metadata",
          "path", "rect", "style", "svg", "title", "type", "use"}  # fmt: skip
 """Elements of our drawings. Others may run something, or bring it from elsewhere."""
-ELSEWHERE = re.compile(r"url\((?!#)|@import|\\", re.IGNORECASE)
+ELSEWHERE = re.compile(r"(url|src|image|image-set|cross-fade)\((?!#)|@import|\\|//", re.I)
 """What styles name files by, or may hide it behind."""
+MARKS = (b"<!ENTITY", b"<?xml-", b"\0")
+"""What has no place in a drawing: texts from elsewhere, style sheets, letters of two bytes."""
 
 
 def fetch(
@@ -125,22 +127,23 @@ def verified(folder: Path, slug: str) -> tuple[Manifest, dict[str, bytes]]:
 
 def only_draws(svg: bytes) -> bool:
     """Whether a drawing runs nothing and loads nothing, wherever it is shown."""
+    if any(mark in svg for mark in MARKS):
+        return False
     try:
-        elements = list(ElementTree.fromstring(svg).iter())
+        return all(map(_draws, ElementTree.fromstring(svg).iter()))
     except ElementTree.ParseError:
         return False
-    told = svg.split(b"<svg", 1)[0]
-    hidden = any(mark in told for mark in (b"<!ENTITY", b"<?xml-", b"\0"))  # or in UTF-16
-    return all(map(_draws, elements)) and not hidden
 
 
 def _draws(element: ElementTree.Element) -> bool:
     tag = element.tag.rpartition("}")[2]
     values = {name.rpartition("}")[2].lower(): value for name, value in element.items()}
-    reference = values.get("href", "#").strip()
+    reference = values.pop("href", "#").strip()
+    told = "".join(element.itertext()) if tag == "style" else values.get("style", "")
     return (
         tag in DRAWS
         and not any(name.startswith("on") for name in values)
         and reference.startswith(("#", "data:image/png;base64,"))
-        and not any(ELSEWHERE.search(text) for text in (*values.values(), element.text or ""))
+        and not ELSEWHERE.search(told)
+        and not any("url(" in value.replace("url(#", "") for value in values.values())
     )

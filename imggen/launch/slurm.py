@@ -106,11 +106,11 @@ def slurm(
     job = _checked(script, Resources(partition, nodes, gpus, cpus, time, account), seeds, lead)
     for folder in job.run_dirs().values():
         refuse_unwritable_run(folder, make=not dry_run)
-    _refuse_second(list(job.run_dirs().values()))
     if dry_run:
         print(job.script(), end="")
-    else:
-        _submit(job)
+        return 0
+    _refuse_second(list(job.run_dirs().values()))
+    _submit(job)
     return 0
 
 
@@ -219,7 +219,7 @@ def _refuse_second(folders: list[Path]) -> None:
     queued = queue()
     for folder in folders:
         before = attempts.read(folder)["job"]
-        if before in queued:
+        if before in queued and not queued[before].startswith("COMPLETING"):
             raise UserError(
                 f"Job {before} is in the queue for {folder} already ({queued[before]}): end it "
                 f"with scancel {before}, or choose another --run-dir after the --."

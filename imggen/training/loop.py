@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -137,9 +137,7 @@ class Trainer:
         halflife = min(self.config.ema_halflife_images, self.config.ema_rampup * images)
         return 0.5 ** (self.config.batch_size / halflife) if halflife > 0 else 0.0
 
-    # -- checkpoints --------------------------------------------------------------------------
-
-    def state(self) -> Json:
+    def state(self, by_rank: Sequence[Sequence[Tensor]] = ()) -> Json:
         """Everything that the next step depends on, and what it is the state of."""
         return {
             "step": self.step,
@@ -151,6 +149,7 @@ class Trainer:
             "window": dict(self.window),
             "window_steps": dict(self.window_steps),
             "wall_seconds": self.wall_seconds,
+            "own": by_rank,
         }
 
     def resume(self) -> None:
@@ -184,12 +183,16 @@ class Trainer:
         """Takes everything that `state` gave."""
         self.method.load_state_dict(state["method"])
         self.ema.load_state_dict(state["ema"])
-        take_own(self.method.buffers(), state.get("buffers", []), self.world)
         for name, optimizer in self.method.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         self.window = {k: v.to(self.device) for k, v in state["window"].items()}
         self.window_steps = dict(state["window_steps"])
+        take_own(self.own(), state.get("own", ()), self.world)
         self.step, self.wall_seconds = int(state["step"]), float(state["wall_seconds"])
+
+    def own(self) -> list[Tensor]:
+        """What differs from rank to rank between two fixed steps: buffers, sums of statistics."""
+        return [*self.method.buffers(), *self.window.values()]
 
     def take_facts(self, before: Json) -> None:
         """Where nothing is left to train, what was told of the training stays as it was."""
@@ -197,8 +200,6 @@ class Trainer:
             self.facts = before
         elif changed := other_machine(before, self.facts):
             self.say(changed)
-
-    # -- the loop -------------------------------------------------------------------------------
 
     def train(self, draw: Draw) -> int:
         """Trains up to `config.steps`; `draw(ema, step)` is called for each frame.
@@ -245,8 +246,8 @@ class Trainer:
             if self.step % SYNC_STEPS and not last and not stop:
                 continue
             # Batch-norm statistics drift apart between ranks. At fixed steps, not with checkpoints,
-            # whose time is the clock's, nor where it stops: neither may change a bit.
-            if self.step % SYNC_STEPS == 0 or last:
+            # whose time is the clock's, nor where it ends: neither may change a bit.
+            if self.step % SYNC_STEPS == 0:
                 distributed.broadcast(self.method.buffers(), self.world)
             due = time.monotonic() - saved >= self.config.checkpoint_seconds
             due, broken = distributed.any_rank([due, not self.finite.item()], self.world)
@@ -256,11 +257,12 @@ class Trainer:
                 raise UserError(distributed.as_main_says(told, self.world))
             if stop or due or last:
                 self.wall_seconds = wall_before + time.monotonic() - started
-                buffers = distributed.of_all(self.method.buffers(), self.world) if stop else []
+                own = distributed.of_all(self.own(), self.world) if stop or last else ()
                 if self.world.is_main:
-                    state = {**self.state(), "buffers": buffers}
-                    writer.save(state, must=stop or last, before=self.run.flush)
+                    writer.save(self.state(own), must=stop or last, before=self.run.flush)
                 saved = time.monotonic()
+            if last:
+                distributed.broadcast(self.method.buffers(), self.world)
             if stop:
                 raise self.stopped(writer, signals)
 

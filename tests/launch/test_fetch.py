@@ -65,10 +65,15 @@ LINK = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
         SVG.format("", "", '<path style="fill: url(https://else.where/a)"/>'),
         SVG.format("", "", "<style>@import 'a.css';</style>"),
         SVG.format("", "", r"<style>path {fill: u\72l(https://else.where/a)}</style>"),
+        SVG.format("", "", "<style><title/>@import 'a.css';</style>"),
+        SVG.format("", "", "<style>path {background: image-set('//else.where/a' 1x)}</style>"),
+        SVG.format("", 'fill="url(//else.where/a.svg#b)"', ""),
         SVG.format('<!DOCTYPE svg [<!ENTITY a "b">]>', "", "<g>&a;</g>"),
+        SVG.format('<!-- <svg --><!DOCTYPE svg [<!ENTITY a "b">]>', "", ""),
+        SVG.format('<!-- <svg --><?xml-stylesheet href="https://else.where/a.css"?>', "", ""),
         SVG.format('<?xml-stylesheet href="https://else.where/a.css"?>', "", ""),
     ],
-    ids=range(11),
+    ids=range(16),
 )
 def test_a_drawing_runs_nothing_and_loads_nothing(tmp_path, svg):
     digest = hashlib.sha256(svg.encode()).hexdigest()

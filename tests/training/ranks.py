@@ -112,10 +112,12 @@ class OwnMemory(vae.VAE):
 
 
 def remembered(folder: Path) -> None:
-    """The same training whole, and in two parts; where the first part ended."""
+    """The same training whole, stopped on the way, and taken further after it was done."""
     world = read_environment()
-    for name, at in (("whole", None), ("parts", STOPPED_AT), ("parts", None)):
-        t = trainer(folder / f"{name}-of-{world.rank}", "vae", kind=OwnMemory)
+    plan = [("whole", None, STEPS), ("parts", STOPPED_AT, STEPS), ("parts", None, STEPS),
+            ("further", None, STEPS - 7), ("further", None, STEPS)]  # fmt: skip
+    for name, at, steps in plan:
+        t = trainer(folder / f"{name}-of-{world.rank}", "vae", kind=OwnMemory, steps=steps)
         advance = t.advance
 
         def stop(t=t, at=at, advance=advance) -> None:

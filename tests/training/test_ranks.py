@@ -65,12 +65,20 @@ def no_process_ends_before_the_checkpoint_of_rank_0_is_on_the_disk(two: Path) ->
 
 
 def all_stop_after_the_same_step_and_each_goes_on_with_what_it_remembers(two: Path) -> None:
-    """Rank 1 is asked during step 13; what only it knows is in rank 0's checkpoint."""
+    """Rank 1 is asked during step 13; what only it knows is in rank 0's checkpoint.
+
+    So is what it has seen since the last row of statistics; and where a training is taken further.
+    """
     for rank in (0, 1):
         folder = two / "two"
         assert torch.load(folder / f"stopped-at-{rank}.pt") == ranks.STOPPED_AT + 1
-        whole, parts = (torch.load(folder / f"{name}-{rank}.pt") for name in ("whole", "parts"))
-        assert torch.equal(whole, parts), rank
+        whole = torch.load(folder / f"whole-{rank}.pt")
+        for name in ("parts", "further"):
+            assert torch.equal(whole, torch.load(folder / f"{name}-{rank}.pt")), (rank, name)
+    rows = [RunDir(folder / f"{name}-of-0").read_stats() for name in ("whole", "parts")]
+    timing = ("wall_seconds", "images_per_second")
+    told = [[{k: row[k] for k in row if k not in timing} for row in each] for each in rows]
+    assert told[0] == told[1] and len(told[0]) == ranks.STEPS // 4
 
 
 def another_number_of_processes_goes_on_and_says_so(two: Path) -> None:
