@@ -32,7 +32,8 @@ ACTIVE = 0.01
 REPLICATES, BLOCK = 1000, 100
 """Resamples of the images for the interval of a count, and how many at a time."""
 MOST, BATCH = 2_000, 1000
-"""Images whose likelihood is estimated, which is dear; images encoded at a time."""
+"""Images whose likelihood is estimated, which is dear; images encoded at a time. Those whose units
+and reconstructions are looked at keep their grey levels, those of a likelihood are made binary."""
 FILE = "latents.json"
 FIGURES = {
     "units": (

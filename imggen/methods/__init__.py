@@ -135,6 +135,9 @@ class HasLikelihood(Protocol):
 class Completes(Protocol):
     """Goes on with an image whose first rows are given, as one who draws from top to bottom."""
 
+    row_step: int
+    """It can begin after so many rows, and after multiples of that."""
+
     def complete(
         self, x: Tensor, rows: int, z: Tensor, y: Tensor | None = None, sampler: Any = None
     ) -> Tensor:

@@ -123,19 +123,14 @@ class ImageGPT(nn.Module):
             raise ValueError("it needs labels, and these images have none (or conditional off)")
         self.config, self.spec = c, Spec(spec.shape, spec.classes if c.conditional else 0)
         self.rows, self.columns = height // high, breadth // wide
-        self.length = self.rows * self.columns
+        self.length, self.row_step = self.rows * self.columns, high
         sizes = (2**bits, self.length, c.width, c.depth, c.heads)
         self.network = TokenTransformer(*sizes, classes=self.spec.classes)
         self.opt = Adam(self.network.parameters(), lr=c.lr, betas=(0.9, 0.95), fused=True)
         self.optimizers: dict[str, Optimizer] = {"network": self.opt}
 
     def tokens(self, x: Tensor) -> Tensor:
-        """Binary images (N, C, H, W) of 0 and 1 -> patterns of their patches (N, L), row by row.
-
-        Raises: ValueError for grey levels.
-        """
-        if not ((x == 0) | (x == 1)).all():
-            raise ValueError("its pixels are black or white, 0 or 1, and these have levels between")
+        """Binary images (N, C, H, W) of 0 and 1 -> patterns of their patches (N, L), row by row."""
         high, wide = self.config.patch
         cut = x.unflatten(3, (-1, wide)).unflatten(2, (-1, high))  # N, C, row, high, column, wide
         bits = cut.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2).long()
@@ -197,6 +192,8 @@ class ImageGPT(nn.Module):
 
         Raises: ValueError for grey levels.
         """
+        if not ((x == 0) | (x == 1)).all():
+            raise ValueError("its pixels are black or white, 0 or 1, and these have levels between")
         parts = [self.network.log_prob(part).sum(dim=1) for part in self.tokens(x).split(IMAGES)]
         return torch.cat(parts)
 

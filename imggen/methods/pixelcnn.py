@@ -109,7 +109,7 @@ class PixelCNN(nn.Module):
             )
         if spec.shape[0] > 1:
             raise ValueError(f"its pixels are 0 or 1, and these have {spec.shape[0]} channels")
-        self.config, self.spec = c, Spec(spec.shape)
+        self.config, self.spec, self.row_step = c, Spec(spec.shape), 1
         self.layers = nn.ModuleList([GatedLayer(1, c.width, c.first_kernel, first=True)])
         self.layers.extend(GatedLayer(c.width, c.width, c.kernel, gap) for gap in c.dilations)
         self.head = nn.Sequential(

@@ -39,10 +39,10 @@ def slant(x: Tensor) -> Tensor:
     total = light.sum(dim=(1, 2)).clamp(min=1e-6)
     rows, columns = (torch.arange(size, dtype=x.dtype) for size in light.shape[1:])
     by_row, by_column = light.sum(dim=2) / total[:, None], light.sum(dim=1) / total[:, None]
-    up = rows - (by_row * rows).sum(dim=1, keepdim=True)
+    down = rows - (by_row * rows).sum(dim=1, keepdim=True)
     right = columns - (by_column * columns).sum(dim=1, keepdim=True)
-    covariance = (light * up[:, :, None] * right[:, None, :]).sum(dim=(1, 2)) / total
-    return -covariance / (by_row * up.square()).sum(dim=1).clamp(min=1e-6)
+    covariance = (light * down[:, :, None] * right[:, None, :]).sum(dim=(1, 2)) / total
+    return -covariance / (by_row * down.square()).sum(dim=1).clamp(min=1e-6)
 
 
 PROPERTIES: tuple[Callable[[Tensor], Tensor], ...] = (ink, slant)

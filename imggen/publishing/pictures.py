@@ -15,7 +15,8 @@ from torch import Tensor
 from imggen.data.images import Images, normalise, to_uint8
 from imggen.drawing import charts, grids
 from imggen.features.extractors import lenet_extractor
-from imggen.methods import BoundsWeights, Completes, HasCodes, Method, Reconstructs
+from imggen.methods import BoundsWeights, HasCodes, Method, Reconstructs
+from imggen.publishing.completions import completes, completions_png
 from imggen.publishing.edits import edits, edits_png
 from imggen.runs.folder import RunDir
 from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents, walk
@@ -30,8 +31,6 @@ COLOUR_CELLS, COLOUR_COLUMNS = 20, 10
 """Images of a frame in colour, which takes more bytes than a grey one."""
 MANIFOLD = 20
 CODE_ROWS, CODE_STEPS = 5, 10
-COMPLETIONS, BLANK = 6, 112
-"""Of each half image; the grey of the half that is not given."""
 MOST_ROWS = 20
 """Up to so many classes get a row each in a grid; of more, labels are drawn."""
 
@@ -198,21 +197,6 @@ def codes_png(shown: Shown) -> bytes:
     return grids.png(grids.stacked(blocks))
 
 
-def completions_png(shown: Shown) -> bytes:
-    """Columns of a test image, its upper half, and that half completed with other latents."""
-    method = shown.trained.method
-    assert isinstance(method, Completes)
-    x, labels = shown.test.pixels[:COLUMNS], shown.test.labels
-    rows, half = x.shape[2] // 2, x.clone()
-    half[:, :, rows:] = BLANK
-    z = fixed_latents(shown.trained.method, COMPLETIONS * COLUMNS, "completions")
-    y = labels[:COLUMNS].repeat(COMPLETIONS) if method.spec.classes and labels is not None else None
-    many = normalise(x).repeat(COMPLETIONS, 1, 1, 1)
-    with torch.inference_mode():
-        made = to_uint8(method.complete(many, rows, z, y, shown.trained.sampler))
-    return grids.png(grids.sheet(torch.cat([x, half, made]), COLUMNS))
-
-
 def weights_svg(shown: Shown) -> bytes:
     """Histogram of the critic's weights at the end of the training."""
     assert isinstance(shown.last, BoundsWeights)
@@ -240,10 +224,6 @@ def _is_planar(shown: Shown) -> bool:
     return fixed_latents(method, 1, "walk").shape[1:] == (2,)
 
 
-def _completes(shown: Shown) -> bool:
-    return isinstance(shown.trained.method, Completes) and len(shown.test) >= COLUMNS
-
-
 def _reconstructs(shown: Shown) -> bool:
     return isinstance(shown.trained.method, Reconstructs) and len(shown.test) >= 4 * COLUMNS
 
@@ -266,7 +246,8 @@ FIGURES = (
            lambda shown: isinstance(shown.trained.method, HasCodes), codes_png),
     Figure("completions", "completions.png",
            "Test images, their upper halves, and below each how the method goes on from it.",
-           _completes, completions_png),
+           lambda shown: completes(shown.trained, shown.test),
+           lambda shown: completions_png(shown.trained, shown.test)),
     Figure("weights", "weights.svg", "The critic's weights at the end of the training.",
            lambda shown: isinstance(shown.last, BoundsWeights), weights_svg, of_training=True),
     Figure("regions", "regions.png",
@@ -275,7 +256,7 @@ FIGURES = (
     Figure("edits", "edits.png",
            "Test images, and below each its latent moved against and along a property, decoded: "
            "first the ink, then how far strokes lean.",
-           lambda shown: edits(shown.trained, shown.test),
+           lambda shown: _has_ways_between(shown) and edits(shown.trained, shown.test),
            lambda shown: edits_png(shown.trained, shown.test)),
 )  # fmt: skip
 

@@ -43,7 +43,7 @@ from imggen.system.errors import UserError
 from imggen.system.files import Json, json_bytes, read_json
 from imggen.system.seeds import derive_seed
 
-SEED, SAMPLES, COLUMNS = 0, 1_000, 16
+SEED, SAMPLES, PLAIN, COLUMNS = 0, 1_000, 100, 16
 FILE, DIGITS = "likes_others.json", "test digits"
 BEYOND = 4.0
 """The chart ends at so many times the median of the digits."""
@@ -82,7 +82,11 @@ class Answer(TypedDict):
 
 
 def changed(digits: Tensor) -> dict[str, Tensor]:
-    """By name: uint8 digits (N, C, H, W) as they are and changed, and as many plain images."""
+    """By name: uint8 digits (N, C, H, W) as they are and changed; noise; and plain images.
+
+    One plain image is like the other. They are asked about again and again for the noise of the
+    estimate alone.
+    """
     generator = torch.Generator().manual_seed(derive_seed("shown", SEED))
     noise = torch.randint(0, 256, digits.shape, generator=generator, dtype=torch.uint8)
     return {
@@ -90,16 +94,16 @@ def changed(digits: Tensor) -> dict[str, Tensor]:
         "dimmed to half": digits // 2,
         "mirrored": digits.flip(3),
         "inverted": 255 - digits,
-        "black": torch.zeros_like(digits),
-        "grey": torch.full_like(digits, 128),
+        "black": torch.zeros_like(digits[:PLAIN]),
+        "grey": torch.full_like(digits[:PLAIN], 128),
         "noise": noise,
     }
 
 
 def others(
-    names: Mapping[str, str], shape: tuple[int, int, int], place: Place
+    names: Mapping[str, str], shape: tuple[int, int, int], place: Place, most: int
 ) -> dict[str, Tensor]:
-    """By name: test images of other datasets, cut and made grey as the digits are.
+    """By name: at most so many test images of other datasets, cut and made grey as the digits are.
 
     Raises: UserError for data that can't be read, or shapes that can't be reached.
     """
@@ -109,7 +113,7 @@ def others(
     found = {}
     for title, name in names.items():
         found[title] = DataConfig(name, place.root, size=height, grey=True).load("test")
-    return {title: chosen(images, SAMPLES) for title, images in found.items()}
+    return {title: chosen(images, most) for title, images in found.items()}
 
 
 def chosen(images: Images, most: int) -> Tensor:
@@ -190,12 +194,11 @@ def answer(method: Method, shown: Mapping[str, Tensor]) -> tuple[Answer, dict[st
 def chart(titles: Mapping[str, str], units: Mapping[str, str],
           values: Mapping[str, Mapping[str, Array]]) -> bytes:  # fmt: skip
     """SVG: a panel for each model, a row of histograms in it for each kind."""
-    return ridges(
-        {
-            f"{titles[slug]}: {units[slug]}": Ridges(rows, BEYOND * float(np.median(rows[DIGITS])))
-            for slug, rows in values.items()
-        }
-    )
+    panels = {}
+    for slug, rows in values.items():
+        end = BEYOND * float(np.median(rows[DIGITS]))
+        panels[f"{titles[slug]} ({slug}): {units[slug]}"] = Ridges(rows, end)
+    return ridges(panels)
 
 
 def module_of(slug: str) -> str:
@@ -262,12 +265,14 @@ class LikesOthers:
             methods[slug], titles[slug] = trained.method, str(manifest["title"])
             if not isinstance(trained.method, HasLikelihood):
                 raise UserError(f"{slug} has no likelihood: name models that have, such as a VAE.")
+            if (name := manifest["dataset"]["name"]) != self.data.name:
+                raise UserError(f"{slug} is a model of {name}: name models of {self.data.name}.")
         config = self.settings(tuple(generators))
         if options.from_published:
             published_folder(self, options, config)
         test = DataConfig(self.data.name, options.data.root).load("test")
         shown = changed(chosen(test, self.samples))
-        shown |= others(self.strangers, test.shape, options.data)
+        shown |= others(self.strangers, test.shape, options.data, self.samples)
         shown = {title: pixels[: self.samples] for title, pixels in shown.items()}
         answers, values = {}, {}
         for slug, method in methods.items():

@@ -14,6 +14,7 @@ NAMES: dict[str, str] = {
     "auroc": "AUROC: is it a digit?",
 }
 """What is told of each kind of images, by how people read it."""
+NOTHING = "–"
 
 
 def table(answer: Answer) -> str:
@@ -37,7 +38,7 @@ def text(row: Asked, name: str) -> str:
     value = row[at]
     ends = row["interval"] if at == "mean" else row[f"{at}_interval"]  # type: ignore[literal-required]
     if value is None:
-        return "–"
+        return NOTHING
     factor, unit = (100, " %") if at == "liked" else (1, "")
     shown, low, high = with_interval(factor * value, *(factor * end for end in ends))
     return f'{shown}{unit} <span class="interval">[{low}, {high}]</span>'

@@ -162,9 +162,12 @@ class PublishedFiles:
     def liked(self, slug: str, model: str, kind: str, name: str) -> str:
         """One number of a kind of images (_ for blanks): `mean`, `liked` or `auroc`."""
         row = self.model(slug, model)["kinds"].get(kind.replace("_", " "))
-        if row is None or name not in likes_tables.NAMES:
+        shown = likes_tables.NOTHING
+        if row is not None and name in likes_tables.NAMES:
+            shown = likes_tables.text(row, name)
+        if shown == likes_tables.NOTHING:
             raise MacroError(f"{slug} has no {name} of {kind}")
-        return likes_tables.text(row, name)
+        return shown
 
     def model(self, slug: str, model: str) -> likes_others.Answer:
         """One model of likes_others.json."""

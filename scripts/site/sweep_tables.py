@@ -40,7 +40,7 @@ def latents(found: Found) -> str:
         values = (measured_text(row["measured"][name]) for name in names)
         lines.append(f"| {row['group']}, {row['series']} | {' | '.join(values)} |")
     about = (
-        f"{found['images']:,} test images, likelihoods of {found['likelihoods']:,} of them; "
+        f"Grey levels of {found['images']:,} test images; likelihoods of {found['likelihoods']:,}: "
         f"{found['note']}. A unit is active when its mean varies by more than 0.01 over images."
     )
     return "\n".join([*lines, "", f"<small markdown>{about}</small>", ""])

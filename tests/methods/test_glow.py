@@ -91,8 +91,18 @@ def test_at_first_it_turns_channels_and_stretches_nothing():
     assert torch.allclose(bits, torch.full((4,), expected), atol=1e-3)
 
 
-def test_the_loss_is_the_likelihood_that_is_published():
-    method, x, lost = glow(), images(), []
+@pytest.mark.parametrize("alpha", [1e-6, 0.05])
+def test_with_logits_the_log_determinant_is_that_of_both_maps(alpha):
+    method = glow((1, 4, 4), levels=2, steps=2, alpha=alpha).double()
+    x = 0.9 * images((1, 4, 4), 1).double()
+    found = torch.autograd.functional.jacobian(lambda at: method.mapped(at)[0], x)
+    expected = torch.linalg.slogdet(found.reshape(16, 16))[1].item()
+    assert method.mapped(x)[1].item() == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("alpha", [None, 1e-6])
+def test_the_loss_is_the_likelihood_that_is_published(alpha):
+    method, x, lost = glow(alpha=alpha), images(), []
     torch.manual_seed(3)
     noise = torch.rand_like(x)
     torch.manual_seed(3)

@@ -25,7 +25,7 @@ from imggen.methods.igpt import ImageGPT
 from imggen.methods.pixelcnn import Config as PixelCNNConfig
 from imggen.methods.pixelcnn import PixelCNN
 from imggen.methods.pixelcnn import Sampler as PixelCNNSampler
-from imggen.publishing import pictures, status
+from imggen.publishing import completions, pictures, status
 from imggen.publishing.pictures import Shown, drawn
 from imggen.publishing.publish import publish
 from imggen.runs.conditions import refuse_other_test
@@ -193,6 +193,8 @@ def test_there_is_no_walk_between_the_uniforms_that_choose_symbols():
     spec, test = Spec((1, 8, 8)), datasets.load("digits", "test")
     files = drawn(Shown(Trained(ImageGPT(GPTConfig.tiny(), spec).eval()), test))
     assert set(files) == {"samples.png", "completions.png"}
+    tall = dataclasses.replace(GPTConfig.tiny(), patch=(8, 1))  # it can't begin in the middle
+    assert set(drawn(Shown(Trained(ImageGPT(tall, spec).eval()), test))) == {"samples.png"}
 
 
 def test_halves_are_completed_each_column_its_own_image():
@@ -207,10 +209,10 @@ def test_halves_are_completed_each_column_its_own_image():
     tiles = tiles.transpose(0, 2, 1, 3)[:, :, : -grids.PADDING : 7, : -grids.PADDING : 7]
     x = DIGITS.pixels[:16, 0].numpy()
     assert (tiles[0] == x).all() and (tiles[1, :, :4] == x[:, :4]).all()
-    assert (tiles[1, :, 4:] == pictures.BLANK).all()
+    assert (tiles[1, :, 4:] == completions.BLANK).all()
     assert (tiles[2:, :, :4] == 255 * (x[:, :4] > 127)).all()
     assert set(np.unique(tiles[2:])) == {0, 255}
-    assert len({row.tobytes() for row in tiles[2:]}) == pictures.COMPLETIONS
+    assert len({row.tobytes() for row in tiles[2:]}) == completions.COMPLETIONS
     cold = drawn(Shown(Trained(method, PixelCNNSampler(temperature=1e-6)), DIGITS))
     assert cold["completions.png"] != files["completions.png"], "the sampler of record is used"
 
