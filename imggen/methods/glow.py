@@ -36,12 +36,13 @@ Grey levels are whole numbers: uniform noise of one level's width makes them a d
 - Pixels enter as logits, as in the paper before (Dinh et al. 2016,
   [arXiv:1605.08803](https://arxiv.org/abs/1605.08803), section 4.1), with an \(\alpha\) of 1e-6
   as Papamakarios et al. take for digits ([arXiv:1705.07057](https://arxiv.org/abs/1705.07057)).
-  Without, black is 256 times as narrow as what the strokes move in, and training jerks about
-  for thousands of steps.
+  Without, black is 256 times as narrow as what the strokes move in, and the loss jumps up and
+  down for thousands of steps.
 - Actnorm starts as the identity, not from the statistics of a first batch: a run that was stopped
   and one on several devices need nothing special. Its logarithm is stored divided by 3, as in the
   paper's code, so that it learns faster.
-- Log-scales are bounded by `scale_bound`, smoothly; the paper's scales lie between 0 and 1.
+- Log-scales are bounded by `scale_bound`, smoothly; in the paper they are free, in its code scales
+  lie between 0 and 1. As there, the shift comes before the scale, where Table 1 has it after.
 - The couplings' networks have no actnorm of their own and fewer channels. The bias of their last
   layer is another one at each place, and so are the deepest level's mean and deviation: digits
   lie in the middle.
@@ -65,7 +66,7 @@ from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Shape, Spec
-from imggen.nn.blocks import at_least, flat_size
+from imggen.nn.blocks import above_zero, at_least, flat_size
 from imggen.nn.couplings import Affine, Coupling, Mix
 from imggen.nn.dequantisation import (
     NOTE,
@@ -181,8 +182,7 @@ class Glow(nn.Module):
         c = config
         at_least(1, levels=c.levels, steps=c.steps, hidden=c.hidden)
         at_least(1, lr_steps=c.lr_steps, warmup=c.warmup)
-        if not c.scale_bound > 0:
-            raise ValueError(f"scale_bound is {c.scale_bound}, and must be above 0")
+        above_zero(scale_bound=c.scale_bound)
         if c.alpha is not None and not 0 < c.alpha < 0.5:
             raise ValueError(f"alpha is {c.alpha}, and must be above 0 and below 0.5")
         (_, height, width), size = spec.shape, 2**c.levels
@@ -223,8 +223,7 @@ class Glow(nn.Module):
     def sample(self, z: Tensor, y: Tensor | None = None, sampler: Sampler | None = None) -> Tensor:
         """Raises: ValueError for a temperature of 0 or below."""
         temperature = (sampler or Sampler()).temperature
-        if not temperature > 0:
-            raise ValueError(f"temperature is {temperature}, and must be above 0")
+        above_zero(temperature=temperature)
         with torch.autocast(z.device.type, enabled=False):
             x = self.flow(temperature * z, inverse=True)[0]
             alpha = self.config.alpha

@@ -47,7 +47,7 @@ from torch.optim import Adam, Optimizer
 from imggen.methods import Batch, Minimize, Panels, Spec
 from imggen.nn.autoregression import TokenTransformer
 from imggen.nn.blocks import at_least, flat_size, to_unit
-from imggen.nn.guidance import drop_labels, labelled
+from imggen.nn.guidance import drop_labels, labelled, refuse_share, refuse_unlearnt
 from imggen.nn.schedules import warm_cosine
 
 MOST_BITS = 12
@@ -121,6 +121,9 @@ class ImageGPT(nn.Module):
             )
         if c.conditional and not spec.classes:
             raise ValueError("it needs labels, and these images have none (or conditional off)")
+        refuse_share(c.label_dropout)
+        if c.conditional and not c.label_dropout:
+            raise ValueError("label_dropout is 0, and the likelihood is that without a label")
         self.config, self.spec = c, Spec(spec.shape, spec.classes if c.conditional else 0)
         self.rows, self.columns = height // high, breadth // wide
         self.length, self.row_step = self.rows * self.columns, high
@@ -185,6 +188,7 @@ class ImageGPT(nn.Module):
     ) -> Tensor:
         """Tokens (N, L), the `first` ones (N, k) given, each other one drawn by its uniform."""
         s, y = sampler or Sampler(), labelled(y, self.spec.classes)
+        refuse_unlearnt(s.guidance, self.spec.classes, self.config.label_dropout)
         return self.network.draw(z, y, temperature=s.temperature, guidance=s.guidance, first=first)
 
     def log_likelihood(self, x: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ $$
 \log p_\theta(x) \;\ge\; \mathcal{L}_{k+1} \;\ge\; \mathcal{L}_k
 $$
 
-An encoder that may miss with some of its draws can keep more of what it does not know, and more of
-the latents stay in use (section 5.2).
+So the encoder may propose a broader Gaussian, some draws of which explain nothing, and more of the
+latents stay in use (section 5.2).
 
 The gradient is that of the estimate: each latent is written as \(z_i = \mu + \sigma \odot
 \epsilon_i\), and its share of the gradient is its normalised weight \(w_i / \sum_j w_j\) (Eq. 14).

@@ -47,7 +47,7 @@ from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Spec
-from imggen.nn.blocks import at_least, flat_size, to_unit
+from imggen.nn.blocks import above_zero, at_least, flat_size, to_unit
 from imggen.nn.causal import GatedLayer, Walk
 from imggen.nn.schedules import warm_cosine
 
@@ -174,8 +174,7 @@ class PixelCNN(nn.Module):
 
         Raises: ValueError for a temperature of 0 or below.
         """
-        if not temperature > 0:
-            raise ValueError(f"temperature is {temperature}, and must be above 0")
+        above_zero(temperature=temperature)
         x, logits = torch.zeros_like(z), torch.zeros_like(z)
         x[:, : given.shape[1]] = given
         outside = z.new_zeros(len(z), 1, z.shape[2])

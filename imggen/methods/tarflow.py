@@ -42,7 +42,6 @@ With `noise` 0 grey levels are dequantised uniformly in its place, so that the l
   more.
 - \(\alpha\) is bounded by `scale_bound`, smoothly; in the paper it is free.
 - Of a label left out a vector of its own is learnt, where the paper's code takes the mean of all.
-- Patches are not normalised before the last layer, and positions are learnt, in each block.
 - Adam without weight decay.
 - Samples and likelihoods use an exponential moving average of the weights, kept by the loop.
 """
@@ -59,9 +58,9 @@ from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Shape, Spec
 from imggen.nn.autoregression import Cache
-from imggen.nn.blocks import at_least, flat_size
+from imggen.nn.blocks import above_zero, at_least, flat_size
 from imggen.nn.dequantisation import NOTE, bits_per_dim, dequantise, level_of, uniform_like
-from imggen.nn.guidance import drop_labels, labelled
+from imggen.nn.guidance import drop_labels, labelled, refuse_share, refuse_unlearnt
 from imggen.nn.schedules import warm_cosine
 from imggen.nn.transformer import Block, patchify, unpatchify, zero
 
@@ -216,8 +215,8 @@ class TarFlow(nn.Module):
             raise ValueError(f"patch is {c.patch}, and one alone has none before it")
         if c.width % c.heads:
             raise ValueError(f"width is {c.width}, and must be a multiple of {c.heads} heads")
-        if not c.scale_bound > 0:
-            raise ValueError(f"scale_bound is {c.scale_bound}, and must be above 0")
+        above_zero(scale_bound=c.scale_bound)
+        refuse_share(c.label_dropout)
         if c.conditional and not spec.classes:
             raise ValueError("it needs labels, and these images have none (or conditional off)")
         self.config, self.spec = c, Spec(spec.shape, spec.classes if c.conditional else 0)
@@ -247,10 +246,7 @@ class TarFlow(nn.Module):
     def sample(self, z: Tensor, y: Tensor | None = None, sampler: Sampler | None = None) -> Tensor:
         """Raises: ValueError without labels where they are needed, or for guidance without any."""
         s, c, y = sampler or Sampler(), self.config, labelled(y, self.spec.classes)
-        if s.guidance != 1 and not (self.spec.classes and c.label_dropout > 0):
-            raise ValueError(
-                f"guidance is {s.guidance}, and needs labels of which some were left out"
-            )
+        refuse_unlearnt(s.guidance, self.spec.classes, c.label_dropout)
         with torch.autocast(z.device.type, enabled=False):
             x = self.flow(z, y, inverse=True, guidance=s.guidance)[0]
         if not c.noise:

@@ -42,6 +42,8 @@ Sampling writes a text, each code with a uniform number of its own, and decodes 
 - A code that is chosen too seldom is put on a vector of the batch (as Dhariwal et al. 2020 do,
   [arXiv:2005.00341](https://arxiv.org/abs/2005.00341)), at the first step every code. Of several
   processes each offers a vector, and the code is put between them.
+- Both terms of the loss are means over pixels in [-1, 1] and over numbers of the vectors, as in the
+  authors' later code, where Eq. 3 has a log-likelihood and a sum. Activations are SiLU.
 - Images go through half the resolution from the start, 2 x 2 pixels folded into channels; groups of
   channels are normalised.
 - Both phases are one run with a rate that rises and falls in each.
@@ -63,12 +65,14 @@ from imggen.methods import Batch, Minimize, Panels, Shape, Spec
 from imggen.nn.autoregression import TokenTransformer
 from imggen.nn.blocks import at_least
 from imggen.nn.codebook import CodeBook, perplexity, straight_through
-from imggen.nn.guidance import drop_labels, labelled
+from imggen.nn.guidance import drop_labels, labelled, refuse_share, refuse_unlearnt
 from imggen.nn.schedules import warm_cosine
 from imggen.nn.unet import norm
 
 FACTOR = 4
 """Pixels to a code, along each side."""
+LEAST_USE = 1e-3
+"""Of an even use: the averages of a code that is chosen less than that vanish in half precision."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Config:
     decay: float = 0.99
     """Of the moving averages, gamma (appendix A.1)."""
     restart_below: float = 0.1
-    """A code that is chosen less than this share of an even use is put elsewhere; 0: never."""
+    """A code that is chosen less than this share of an even use is put elsewhere."""
     width: int = 96
     """Channels of the prior's tokens."""
     depth: int = 4
@@ -185,9 +189,11 @@ class VQVAE(nn.Module):
         c, (_, height, breadth) = config, spec.shape
         at_least(1, first_stage_steps=c.first_stage_steps, codes=c.codes, code_dim=c.code_dim)
         at_least(1, lr_steps=c.lr_steps, warmup=c.warmup, filters=c.filters)
-        at_least(0, commitment=c.commitment, decay=c.decay, restart_below=c.restart_below)
-        if c.decay >= 1:
-            raise ValueError(f"decay is {c.decay}, where codes would never move: it is below 1")
+        at_least(0, commitment=c.commitment)
+        at_least(LEAST_USE, restart_below=c.restart_below)
+        refuse_share(c.label_dropout)
+        if not 0 < c.decay < 1:
+            raise ValueError(f"decay is {c.decay}, and must be above 0 and below 1")
         if height % FACTOR or breadth % FACTOR:
             raise ValueError(f"both sides must be multiples of 4, and these are {breadth}x{height}")
         if c.lr_steps is not None and c.lr_steps <= c.first_stage_steps:
@@ -269,6 +275,7 @@ class VQVAE(nn.Module):
     def sample(self, z: Tensor, y: Tensor | None = None, sampler: Sampler | None = None) -> Tensor:
         """Raises: ValueError without labels where they are needed, or temperature not above 0."""
         s, y = sampler or Sampler(), labelled(y, self.spec.classes)
+        refuse_unlearnt(s.guidance, self.spec.classes, self.config.label_dropout)
         texts = self.prior.draw(z, y, temperature=s.temperature, guidance=s.guidance)
         return self.decode(self.book.codes[texts]).clamp(-1, 1)
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from imggen.nn.blocks import at_least
+from imggen.nn.blocks import above_zero, at_least
 from imggen.nn.guidance import guided
 from imggen.nn.transformer import Attention, Block
 
@@ -30,8 +30,7 @@ def choose(logits: Tensor, u: Tensor, temperature: float = 1.0) -> Tensor:
 
     Raises: ValueError for a temperature of 0 or below.
     """
-    if not 0 < temperature < math.inf:
-        raise ValueError(f"temperature is {temperature}, and must be a number above 0")
+    above_zero(temperature=temperature)
     # In float64 the last sum is nearer to 1 than any u of float32, so u · sum stays below it.
     cumulative = (logits.double() / temperature).softmax(dim=1).cumsum(dim=1)
     threshold = u.double()[:, None] * cumulative[:, -1:]
@@ -53,9 +52,11 @@ class Cache:
     """
 
     def __init__(self, blocks: Iterable[nn.Module], length: int) -> None:
-        self.blocks = [block for block in blocks if isinstance(block, Block)]
-        if not all(block.attention.causal for block in self.blocks):
-            raise ValueError("a block that sees later tokens can't be given one at a time")
+        self.blocks = list[Block]()
+        for block in blocks:
+            if not isinstance(block, Block) or not block.attention.causal:
+                raise ValueError("a block that sees later tokens can't be given one at a time")
+            self.blocks.append(block)
         self.length, self.seen = length, 0
         self.kept: list[tuple[Tensor, Tensor]] = []
 

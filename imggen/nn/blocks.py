@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -39,6 +41,13 @@ def at_least(least: float, **settings: float | None) -> None:
     for name, value in settings.items():
         if value is not None and not value >= least:
             raise ValueError(f"{name} is {value}, where {least} is the least")
+
+
+def above_zero(**settings: float) -> None:
+    """Raises: ValueError for a setting that is no finite number above 0."""
+    for name, value in settings.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} is {value}, and must be a number above 0")
 
 
 def to_unit(x: Tensor) -> Tensor:

@@ -13,14 +13,14 @@ from torch.nn import functional as F
 from torch.optim import SGD
 
 SCALE = 2.0**-40
-"""Of the averages' loss: its gradient is so small that no limit of its norm ever cuts it."""
+"""Of the averages' loss: its gradient is so small that clipping never touches it."""
 RECENT = 100
 """Steps: a code that was chosen within so many counts as used."""
 
 
 def perplexity(index: Tensor, codes: int) -> Tensor:
     """exp of the entropy of how often each code was chosen: `codes` if all were alike."""
-    p = torch.bincount(index.flatten(), minlength=codes) / index.numel()
+    p = F.one_hot(index.flatten(), codes).float().mean(dim=0)
     return torch.special.entr(p).sum().exp()
 
 

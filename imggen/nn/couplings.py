@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 LOG_SCALE_FACTOR = 3.0
-"""What stored logarithms of scales are multiplied by, to learn faster (the paper's code)."""
+"""What stored log-scales and offsets are multiplied by, to learn faster (the paper's code)."""
 
 
 class Mix(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -28,6 +29,20 @@ def labelled(y: Tensor | None, classes: int) -> Tensor | None:
     if classes and y is None:
         raise ValueError("this method was trained with labels and samples only with them")
     return y if classes else None
+
+
+def refuse_share(label_dropout: float) -> None:
+    """Raises: ValueError for a share of labels left out below 0, or that leaves none."""
+    if not 0 <= label_dropout < 1:
+        raise ValueError(f"label_dropout is {label_dropout}, and must be from 0 to below 1")
+
+
+def refuse_unlearnt(scale: float, classes: int, label_dropout: float) -> None:
+    """Raises: ValueError for guidance after a training that left no labels out, or without end."""
+    if not math.isfinite(scale):
+        raise ValueError(f"guidance is {scale}, and must be a number")
+    if scale != 1 and not (classes and label_dropout > 0):
+        raise ValueError(f"guidance is {scale}, and needs labels of which some were left out")
 
 
 def guided(predict: Predict, y: Tensor | None, classes: int, scale: float) -> Field:

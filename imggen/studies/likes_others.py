@@ -70,6 +70,7 @@ class Asked(TypedDict):
     auroc: float | None
     """How often a test digit is more likely than an image of this kind; none of digits alone."""
     auroc_interval: list[float] | None
+    """As if both sets were independent: for changed digits wider than it need be."""
     n: int
 
 

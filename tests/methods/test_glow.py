@@ -189,7 +189,7 @@ def first_half(coupling: Coupling) -> tuple[int, int, int]:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [({"levels": 4}, "levels is 4, and 16 must divide both sides of 8x8"),
-     ({"scale_bound": 0.0}, "scale_bound is 0.0, and must be above 0")],
+     ({"scale_bound": 0.0}, "scale_bound is 0.0, and must be a number above 0")],
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(settings, said):
     with pytest.raises(ValueError, match=said):

@@ -237,8 +237,14 @@ def test_only_what_sampling_needs_is_published():
 def test_what_it_cannot_serve_is_refused():
     with pytest.raises(ValueError, match="multiples of 4, and these are 10x8"):
         VQVAE(Config.tiny(), Spec((1, 8, 10), classes=10))
-    with pytest.raises(ValueError, match="decay is 1"):
-        vqvae(decay=1.0)
+    for settings, said in (
+        ({"decay": 1.0}, "decay is 1"),
+        ({"decay": 0.0}, "decay is 0"),
+        ({"restart_below": 0.0}, "restart_below is 0"),
+        ({"label_dropout": 1.0}, "label_dropout is 1"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            vqvae(**settings)
     with pytest.raises(ValueError, match="commitment is -1"):
         vqvae(commitment=-1.0)
     with pytest.raises(ValueError, match="no step to the prior"):
