@@ -71,15 +71,16 @@ def scripts() -> Iterator[Case]:
         *(("vae_mnist", "lr-steps", v, f"lr_steps is {v}") for v in ("0", "-1")),
         *(("vae_mnist", "lr", v, "learning rate") for v in ("-1", "nan")),
         ("vae_mnist", "beta", "nan", "NaN or infinite"),
-        ("pixelcnn_mnist", "kernel", "4", "kernel is 4, and both must be odd"),
+        ("glow_mnist", "levels", "4", "levels is 4, and 16 must divide both sides"),
+        ("vqvae_mnist", "decay", "1", "decay is 1.0, and must be above 0 and below 1"),
     ]
     for name, flag, value, says in settings:
         yield Case("A setting of a paper", f"--method.{flag} {value}",
                    script(name, f"--method.{flag}", value), says)  # fmt: skip
     for value in ("0", "-1", "nan"):
         yield Case("A way to sample", f"--sampler.temperature {value}",
-                   script("pixelcnn_mnist", "--sampler.temperature", value),
-                   f"temperature is {float(value)}, and must be above 0")  # fmt: skip
+                   script("glow_mnist", "--sampler.temperature", value),
+                   f"temperature is {float(value)}, and must be a number above 0")  # fmt: skip
     for name, flag, value in (("vae_mnist", "activation", "swish"), ("dcgan_mnist", "width", "1.5"),
                               ("dcgan_mnist", "z-dim", "many")):  # fmt: skip
         yield Case("A setting of a paper", f"--method.{flag} {value}",
