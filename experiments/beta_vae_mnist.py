@@ -6,7 +6,7 @@ from imggen.methods.vae import VAE, Config
 from imggen.sweep import Sweep, Variant
 from imggen.training.config import TrainConfig
 
-STEPS, SHOWN = 8_000, ("frechet_distance", "precision", "recall", "coverage")
+STEPS, SHOWN = 4_000, ("frechet_distance", "precision", "recall", "coverage")
 MNIST, TRAIN = DataConfig("mnist"), TrainConfig(STEPS, 200, ema_halflife_images=50_000, frames=0)
 
 
