@@ -8,6 +8,7 @@ photographs of other things; it makes them binary, or adds noise to them, as it 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -83,11 +84,7 @@ class Answer(TypedDict):
 
 
 def changed(digits: Tensor) -> dict[str, Tensor]:
-    """By name: uint8 digits (N, C, H, W) as they are and changed; noise; and plain images.
-
-    One plain image is like the other. They are asked about again and again for the noise of the
-    estimate alone.
-    """
+    """By name: uint8 digits (N, C, H, W) as they are and changed; noise; and fewer plain images."""
     generator = torch.Generator().manual_seed(derive_seed("shown", SEED))
     noise = torch.randint(0, 256, digits.shape, generator=generator, dtype=torch.uint8)
     return {
@@ -111,10 +108,10 @@ def others(
     channels, height, width = shape
     if channels != 1 or height != width:
         raise UserError(f"Other images are made grey and square, and these are {shape}.")
-    found = {}
-    for title, name in names.items():
-        found[title] = DataConfig(name, place.root, size=height, grey=True).load("test")
-    return {title: chosen(images, most) for title, images in found.items()}
+    of = {
+        title: DataConfig(name, place.root, size=height, grey=True) for title, name in names.items()
+    }
+    return {title: chosen(config.load("test"), most) for title, config in of.items()}
 
 
 def chosen(images: Images, most: int) -> Tensor:
@@ -125,6 +122,9 @@ def chosen(images: Images, most: int) -> Tensor:
 @torch.inference_mode()
 def unlikely(method: Method, pixels: Tensor) -> tuple[str, Array]:
     """The unit of a method's likelihood, and minus its logarithm (N,) of uint8 images.
+
+    In double precision where single has no finite answer: far from all that it has seen a flow's
+    values overflow.
 
     Raises: ValueError for a method that has no likelihood, or images of another shape.
     """
@@ -137,8 +137,14 @@ def unlikely(method: Method, pixels: Tensor) -> tuple[str, Array]:
             f"{type(method).__name__} was trained on images of {method.spec.shape} and can't judge "
             f"those of {tuple(pixels.shape[1:])}"
         )
-    generator = torch.Generator().manual_seed(derive_seed("likelihood", SEED))
-    found = method.likelihood(normalise(pixels), generator)
+    x, found = normalise(pixels), dict[str, Tensor]()
+    for precision in (torch.float32, torch.float64):
+        generator = torch.Generator().manual_seed(derive_seed("likelihood", SEED))
+        judge = copy.deepcopy(method).to(precision)
+        assert isinstance(judge, HasLikelihood)
+        found = judge.likelihood(x.to(precision), generator)
+        if all(values.isfinite().all() for values in found.values()):
+            break
     name = next((name for name in UNITS if name in found), None)
     if name is None:
         raise ValueError(f"{type(method).__name__} gives none of {', '.join(UNITS)}")
