@@ -41,7 +41,7 @@ FIGURES = {
         "The units of each training, the most active first: variance of the posterior mean over "
         "test images. Below the line a unit says nothing about the image.",
     ),
-    "codes": (
+    "encoded": (
         "latents.svg",
         "Each dot is a training, with its 95 % interval over test images.",
     ),
@@ -186,5 +186,5 @@ def charts(found: Found) -> dict[str, bytes]:
     lines = {row["group"]: np.array(row["variances"]) for row in rows}
     return {
         FIGURES["units"][0]: ranked(lines, ACTIVE, "unit", "variance of its mean"),
-        FIGURES["codes"][0]: dots(panels),
+        FIGURES["encoded"][0]: dots(panels),
     }

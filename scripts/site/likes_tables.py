@@ -14,7 +14,8 @@ NAMES: dict[str, str] = {
     "auroc": "AUROC: is it a digit?",
 }
 """What is told of each kind of images, by how people read it."""
-NOTHING = "–"
+NOTHING, MOST = "–", 100_000
+"""Where there is no number; and the largest that says more than that it is large."""
 
 
 def table(answer: Answer) -> str:
@@ -39,6 +40,8 @@ def text(row: Asked, name: str) -> str:
     ends = row["interval"] if at == "mean" else row[f"{at}_interval"]  # type: ignore[literal-required]
     if value is None:
         return NOTHING
+    if value > MOST:
+        return f"over {MOST:,}"
     factor, unit = (100, " %") if at == "liked" else (1, "")
     shown, low, high = with_interval(factor * value, *(factor * end for end in ends))
     return f'{shown}{unit} <span class="interval">[{low}, {high}]</span>'
