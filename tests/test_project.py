@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "launch": {"data", "publishing", "runs", "system"},
     "evaluation": {"data", "drawing", "features", "methods", "metrics", "runs", "system"},
     "studies": {"data", "drawing", "evaluation", "features", "methods", "metrics", "publishing",
-                "runs", "system"},
+                "runs", "system", "training"},
     "experiment": {"data", "evaluation", "methods", "publishing", "runs", "system", "training"},
     "sweep": {"data", "drawing", "evaluation", "experiment", "publishing", "runs", "system",
               "training"},

@@ -262,8 +262,7 @@ class LikesOthers:
     def run(self, options: Options) -> None:
         """Asks all models, and publishes; `--from-published` does the same: nothing is trained.
 
-        Raises: UserError for models that are not published or have no likelihood, before the first
-        is asked, and for data that can't be read.
+        Raises: UserError, before any is asked, for models without likelihood; for data not there.
         """
         begun, generators = Begun(), options.generators or self.generators
         methods, titles = {}, {}
