@@ -19,6 +19,7 @@ from imggen.data.images import Images
 from imggen.methods import Batch, Method, Spec
 from imggen.runs.conditions import offered
 from imggen.runs.folder import RunDir
+from imggen.runs.sampling import Trained
 from imggen.training.config import TrainConfig
 from imggen.training.loop import Trainer
 
@@ -77,6 +78,11 @@ def conditions_for(method: Method, n: int) -> torch.Tensor | None:
     if method.spec.source is not None:
         return torch.rand(n, *method.spec.source, generator=generator) * 2 - 1
     return torch.arange(n) % 10 if method.spec.classes else None
+
+
+def trained_on_digits(method: Method, sampler: object | None = None) -> Trained:
+    """A method as if it had seen the digits, and how one samples."""
+    return Trained(method, sampler, (36,) * 10, digits().sources)
 
 
 def trainer(folder: Path, case: Case, images: Images | None = None, **settings: Any) -> Trainer:
