@@ -19,6 +19,7 @@ from imggen.studies.chaos.study import Survival
 from imggen.studies.comparison import Comparison
 from imggen.studies.dirac import Dirac
 from imggen.studies.ladder import Ladder
+from imggen.studies.likes_others import LikesOthers
 from imggen.studies.process import Process
 from imggen.studies.readable import Readable
 from imggen.studies.requeue.study import Requeue
@@ -330,6 +331,7 @@ def test_experiments_keep_to_their_slug():
                 Comparison,
                 Dirac,
                 Ladder,
+                LikesOthers,
                 Process,
                 Readable,
                 Requeue,

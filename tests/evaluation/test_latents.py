@@ -133,7 +133,7 @@ def test_a_dear_code_collapses_and_is_still_measured(folder):
 def test_pages_show_them_and_one_number(folder):
     site = published_runs.Site(folder / "docs", SimpleNamespace(meta={}))
     table = site.macro("latents", ["betas"])
-    assert table.count("| β = ") == 2 and "360 test images, likelihoods of 40" in table
+    assert table.count("| β = ") == 2 and "360 test images; likelihoods of 40" in table
     assert "| β = 300, VAE | 0 |" in table and "importance samples" in table
     assert site.macro("latent", ["betas", "beta-300", "active_units"]) == "0"
     for missing in (["betas", "beta-300", "beauty"], ["betas", "beta-7", "active_units"]):
