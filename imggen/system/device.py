@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import platform
-from pathlib import Path
 
 import torch
 
+from imggen.system import processor
 from imggen.system.errors import UserError
 from imggen.system.world import World
 
@@ -50,14 +50,7 @@ def device_name(device: torch.device) -> str:
     """What a reader calls the device: the GPU's name, or the processor's with its thread count."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        models = [
-            line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
-        ]
-        name = models[0].split(":", 1)[1].strip() if models else name
-    return f"{name}, {torch.get_num_threads()} threads"
+    return f"{processor.name()}, {torch.get_num_threads()} threads"
 
 
 def keep_freed_memory() -> None:

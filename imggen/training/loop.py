@@ -19,7 +19,7 @@ from imggen.data.images import Images, normalise
 from imggen.methods import Batch, Method, Spec
 from imggen.runs.conditions import conditions_of, offered, refuse_other_classes
 from imggen.runs.folder import RunDir
-from imggen.system import distributed
+from imggen.system import distributed, processor
 from imggen.system.device import device_name, keep_freed_memory
 from imggen.system.errors import Interrupted, UserError
 from imggen.system.files import Json
@@ -290,6 +290,9 @@ class Trainer:
             f"{tuple(self.method.spec.shape)}, {self.world.size} x {device_name(self.device)}, "
             f"{self.config.precision}"
         )
+        on_cpu = self.device.type == "cpu"
+        if on_cpu and self.config.precision == "bf16" and processor.emulates_bf16():
+            self.say("this processor emulates bf16: --train.precision fp32 is faster")
 
     def say(self, line: str) -> None:
         """A line of the run's log, of which one of several processes is enough."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import struct
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from PIL import Image
 
 from imggen.data import whole
 from imggen.launch import doctor
+from imggen.system import processor
 
 
 def ask(run, *flags):
@@ -93,6 +95,27 @@ def test_the_scheduler_and_the_container_are_named(tmp_path, monkeypatch):
     assert found.says.startswith("slurm 22.05.8: gpu (2 nodes, 4:00:00)")
     assert found.facts["partitions"][0]["resources"] == "gpu:4"
     assert doctor._container().says == "Apptainer"
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "slow"),
+    [
+        ("model name : A\nflags : fpu avx512f\nmodel name : A\n", "A", True),
+        ("model name\t: A\nflags\t\t: fpu avx512_bf16 amx_bf16\n", "A", False),
+        ("model name : A\nFeatures : fp asimd bf16\n", "A", False),
+        ("processor : 0\n", None, False),
+        (None, None, False),
+    ],
+)
+def test_a_processor_without_bf16_is_told(said, name, slow, tmp_path, monkeypatch):
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
+    if said is not None:
+        (tmp_path / "cpuinfo").write_text(said)
+    assert processor.emulates_bf16() is slow
+    assert processor.name() == (name or platform.processor() or platform.machine())
+    found = doctor._processors()
+    assert found.facts["emulates_bf16"] is slow and not found.stops
+    assert ("--train.precision fp32" in found.says) is slow
 
 
 @pytest.mark.parametrize("name", ["camvid", "magnetic_tile", "cifar10_jpeg", "cifar10", "svhn"])

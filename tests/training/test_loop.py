@@ -17,6 +17,7 @@ import torch
 from imggen.data import datasets
 from imggen.methods import dcgan, vae
 from imggen.runs.folder import RunDir
+from imggen.system import processor
 from imggen.system.errors import Interrupted, UserError
 from imggen.system.files import sha256_file, write_bytes
 from imggen.system.seeds import derive_seed
@@ -57,6 +58,15 @@ def assert_same_bits(a, b):
     assert a.keys() == b.keys()
     for key in a:
         assert torch.equal(a[key], b[key]), key
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("emulated", [True, False])
+def test_slow_arithmetic_is_told(precision, emulated, tmp_path, monkeypatch):
+    monkeypatch.setattr(processor, "emulates_bf16", lambda: emulated)
+    trainer(tmp_path, precision=precision).announce()
+    told = "--train.precision fp32 is faster" in (tmp_path / "log.txt").read_text()
+    assert told is (emulated and precision == "bf16")
 
 
 def test_the_statistics_are_the_same_after_a_stop(tmp_path):
