@@ -185,7 +185,14 @@ class Experiment:
         identity = self.identity(options, images)
         # As they are now, not when the training ends.
         facts = {"command": command_line(), "git": git_state(), "packages": package_versions()}
-        return Trainer(self.builder(options), images, options.train, run, identity, facts)
+        trainer = Trainer(self.builder(options), images, options.train, run, identity, facts)
+        first = getattr(options.method, "first_stage_steps", 0)
+        if options.train.steps <= first:
+            trainer.say(
+                f"the second stage begins after step {first}, where this training has ended: "
+                "samples come from a network that has learnt nothing"
+            )
+        return trainer
 
     def builder(self, options: Asked) -> Callable[[Spec], Method]:
         """A function that builds the method for what the data offer."""

@@ -21,6 +21,8 @@ TRAINING = {
 PHASES = ("first_stage_steps", "first_phase_steps", "flow_until", "reflow_from")
 """Settings that say when a second phase begins: in the middle of the steps here."""
 
+UNTRAINED = "samples come from a network that has learnt nothing"
+
 
 def test_most_scripts_train():
     assert len(TRAINING) >= 15
@@ -43,3 +45,11 @@ def test_it_trains_to_the_end_on_digits(script, run, tmp_path, monkeypatch):
     weights = list((tmp_path / "run").rglob("weights.safetensors"))
     assert len(weights) == TRAINING[script]
     assert done.stdout.count(f"step {STEPS}/{STEPS}") == TRAINING[script]
+    assert UNTRAINED not in done.stdout
+
+
+def test_a_training_that_ends_before_its_second_stage_says_so(run, tmp_path):
+    asked = ("--data.name", "digits", "--train.steps", "2", "--train.frames", "0", "--no-publish")
+    done = run("experiments/vqvae_mnist.py", *asked, "--run-dir", tmp_path / "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert UNTRAINED in done.stdout
