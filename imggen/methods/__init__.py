@@ -151,6 +151,18 @@ class Completes(Protocol):
 
 
 @runtime_checkable
+class HasSurprisals(Protocol):
+    """Knows what each part of an image costs, given those before it."""
+
+    def surprisals(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] -> nats of their parts, as they lie (N, rows, columns).
+
+        Of black and white ones, the nearer of both: all parts together are -log p.
+        """
+        ...
+
+
+@runtime_checkable
 class HasCodes(Protocol):
     """Has components of its latents that are meant to mean something, each by itself."""
 

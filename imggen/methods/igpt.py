@@ -201,6 +201,11 @@ class ImageGPT(nn.Module):
         parts = [self.network.log_prob(part).sum(dim=1) for part in self.tokens(x).split(IMAGES)]
         return torch.cat(parts)
 
+    def surprisals(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] -> nats of each patch given those before it, (N, h, w)."""
+        nats = -self.network.log_prob(self.tokens((x > 0).float()))
+        return nats.unflatten(1, (self.rows, self.columns))
+
     def likelihood(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """Grey levels (N, C, H, W) in [-1, 1] are drawn to 0 or 1 once -> (N,).
 

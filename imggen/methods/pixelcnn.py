@@ -130,6 +130,12 @@ class PixelCNN(nn.Module):
         nats = F.binary_cross_entropy_with_logits(self.logits(x), x, reduction="none")
         return -nats.flatten(1).sum(dim=1)
 
+    def surprisals(self, x: Tensor) -> Tensor:
+        """Images (N, 1, H, W) in [-1, 1] -> nats of each pixel given those before it, (N, H, W)."""
+        binary = (x > 0).float()
+        logits = self.logits(binary)
+        return F.binary_cross_entropy_with_logits(logits, binary, reduction="none")[:, 0]
+
     def training_step(self, batch: Batch, step: int, minimize: Minimize) -> dict[str, Tensor]:
         c, x = self.config, torch.bernoulli(to_unit(batch.x))
         loss = -self.log_likelihood(x).mean()

@@ -46,6 +46,8 @@ CAPTIONS = {
     "manifold": "Les deux dimensions latentes, aux quantiles de la loi a priori.",
     "completions": "Des images de test, leur moitié supérieure, et dessous, comment la méthode les "
     "continue.",
+    "surprisals": "Des images de test en noir et blanc, et dessous ce que chaque partie a coûté, "
+    "connaissant les précédentes.",
     "damage": "Un chiffre sous le flou (en haut), le bruit et JPEG (en bas).",
     "asked": "Les mêmes latents dans chaque colonne\u00a0; une ligne par réglage, dans l’ordre "
     "de la courbe.",

@@ -26,7 +26,15 @@ from cases import (
     trainer,
 )
 
-from imggen.methods import Completes, Encodes, HasLikelihood, Method, Reconstructs, Spec
+from imggen.methods import (
+    Completes,
+    Encodes,
+    HasLikelihood,
+    HasSurprisals,
+    Method,
+    Reconstructs,
+    Spec,
+)
 from imggen.runs.conditions import refuse_other_classes
 from imggen.runs.cost import sampling_cost
 from imggen.runs.folder import RunDir
@@ -193,6 +201,13 @@ class TestContract:
                 found = method.likelihood(x, torch.Generator().manual_seed(0))
                 assert all(values.shape == (len(x),) for values in found.values())
                 assert method.likelihood_note
+            if isinstance(method, HasSurprisals):
+                binary = x.sign()
+                (nats,) = method.likelihood(binary, torch.Generator().manual_seed(0)).values()
+                parts = method.surprisals(binary)
+                assert parts.ndim == 3 and (parts >= 0).all()
+                torch.testing.assert_close(parts.sum(dim=(1, 2)), nats)
+                assert torch.equal(method.surprisals(0.3 * binary), parts)
             if isinstance(method, Completes):
                 z = method.latents(len(x), torch.Generator().manual_seed(0))
                 made = method.complete(x, 4, z, conditions_for(method, len(x)))
