@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from imggen.experiment import Experiment
+from imggen.metrics import accuracy
 from imggen.publishing.status import load_experiments, status
 from imggen.runs import places
 from imggen.runs.settings import differences
@@ -138,9 +139,9 @@ def test_evaluate_prints_the_floor_of_mnist(mnist_root, run):
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_published_weights_sample_on_a_fresh_clone(slug, run, tmp_path):
-    done = run("imggen", "sample", slug, "--n", "64", "--out", tmp_path / "grid.png")
+    done = run("imggen", "sample", slug, "--n", "16", "--out", tmp_path / "grid.png")
     assert done.returncode == 0, done.stderr
-    assert Image.open(tmp_path / "grid.png").size[0] > 400
+    assert min(Image.open(tmp_path / "grid.png").size) > 200
 
 
 def test_published_figures_are_fresh():
@@ -258,8 +259,20 @@ def test_bad_input_of_sample_is_one_sentence(finished, run, tmp_path):
 
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory, run):
-    """A short run of the conditional GAN."""
-    return short_run(run, "experiments/cgan_mnist.py", tmp_path_factory.mktemp("conditional"))
+    """A short run of the conditional GAN, whose samples teach a classifier for a few steps."""
+    fit = accuracy._fit
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accuracy, "_fit", lambda *given: fit(*given[:-1], steps=60))
+        return short_run(run, "experiments/cgan_mnist.py", tmp_path_factory.mktemp("conditional"))
+
+
+def test_the_picture_shows_nearest_training_images(finished, run, tmp_path):
+    """Of a run, whose training images are known."""
+    card = tmp_path / "card.png"
+    done = run("imggen", "evaluate", "digits:test", finished / "run", "--figure", card)
+    assert done.returncode == 0, done.stderr
+    with Image.open(card) as image:
+        assert image.size[0] > 1000 and image.size[1] > 800
 
 
 def test_a_conditional_run_is_scored_by_its_labels_and_drawn_by_class(conditional):

@@ -15,7 +15,7 @@ from imggen.evaluation import by_images, report, resolve
 from imggen.evaluation.catalogue import METRICS
 from imggen.evaluation.evaluate import evaluate, gather
 from imggen.features import extract, extractors
-from imggen.metrics import clipped, frechet, kid, neighbours
+from imggen.metrics import accuracy, clipped, frechet, kid, neighbours
 from imggen.metrics.certainty import estimate
 from imggen.metrics.certainty.estimate import compare
 from imggen.system.errors import UserError
@@ -141,7 +141,7 @@ def test_equal_generators_seldom_differ(shift, monkeypatch):
     """At most one comparison in ten has p < 0.05; fewer where a metric's variance is overstated."""
     monkeypatch.setattr(estimate.interval, "__kwdefaults__", {"replicates": 20, "seed": 0})
     differ: dict[str, list[bool]] = {}
-    for seed in range(100):
+    for seed in range(60):
         real, a, b = np.random.default_rng(seed).normal(size=(3, 250, 4))
         found = []
         for fake in (a + shift, b + shift):
@@ -161,7 +161,9 @@ def test_equal_generators_seldom_differ(shift, monkeypatch):
         assert np.mean(differ["frechet"]) >= 0.01 and np.mean(differ["density"]) >= 0.01
 
 
-def test_classes_are_compared_by_name(tmp_path):
+def test_classes_are_compared_by_name(tmp_path, monkeypatch):
+    fit = accuracy._fit  # a few steps are enough for digits of 8 pixels
+    monkeypatch.setattr(accuracy, "_fit", lambda *given: fit(*given[:-1], steps=150))
     digits = datasets.load("digits", "train")
     for folder, kept in (("real", range(4)), ("fake", range(1, 4))):
         for label in kept:
@@ -191,16 +193,6 @@ def test_a_picture_of_unlike_shapes_is_drawn(tmp_path, run):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert Image.open(tmp_path / "card.png").size[1] > 800
-
-
-def test_the_picture_shows_nearest_images(mnist_root, run, tmp_path):
-    done = run(
-        "imggen", "evaluate", "mnist:test", "dcgan-mnist", "--n", "600",
-        "--figure", tmp_path / "card.png", XDG_CACHE_HOME=str(tmp_path),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    with Image.open(tmp_path / "card.png") as image:
-        assert image.size[0] > 1000 and image.size[1] > 800
 
 
 BAD = {

@@ -41,6 +41,7 @@ from imggen.runs.folder import RunDir
 from imggen.runs.sampling import Trained, draw, generate
 from imggen.runs.weights import halved
 from imggen.system.errors import UserError
+from imggen.training import cost
 from imggen.training.cost import flops_per_image
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -106,21 +107,26 @@ class TestPaper:
                     case.kind(dataclasses.replace(case.config, **wrong), spec_of())
 
     def test_one_image_is_learnt(self, name, tmp_path):
-        """All images are the same one: samples come nearer to it."""
+        """All images are the same one: samples come nearer to it, most papers' soon."""
         images = digits()
         index = torch.zeros(len(images), dtype=torch.int64)
         pixels = images.pixels[index]
         alike = dataclasses.replace(images, pixels=pixels, sources=255 - pixels)
-        t = trainer(tmp_path, PAPERS[name], alike, steps=200, frames=0, ema_rampup=0.0)
 
-        def error() -> float:
-            shown = dataclasses.replace(trained_on_digits(t.ema), sources=alike.sources)
+        def error(method: Method) -> float:
+            shown = dataclasses.replace(trained_on_digits(method), sources=alike.sources)
             made = generate(shown, 64, seed=0)[0].float() / 255
             return (made - pixels[:64].float() / 255).square().mean().item()
 
-        before = error()
-        t.train(keep_no_frame)
-        assert error() < 0.7 * before, (before, error())
+        errors = [error(PAPERS[name].build(spec_of()).eval())]
+        for steps in (50, 100, 200):
+            settings = {"steps": steps, "frames": 0, "ema_rampup": 0.0}
+            t = trainer(tmp_path, PAPERS[name], alike, **settings)
+            t.train(keep_no_frame)
+            errors.append(error(t.ema))
+            if errors[-1] < 0.7 * errors[0]:
+                return
+        raise AssertionError(errors)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -218,9 +224,10 @@ class TestContract:
 
     @pytest.mark.parametrize("precision", ["fp32", "bf16"])
     def test_stopping_and_resuming_changes_no_bit(self, name, precision, tmp_path):
-        whole = trainer(tmp_path / "whole", CASES[name], precision=precision)
+        parts = (8, 14, 20) if precision == "fp32" else (5, 8)  # an epoch has 18 steps
+        whole = trainer(tmp_path / "whole", CASES[name], precision=precision, steps=parts[-1])
         whole.train(keep_no_frame)
-        for steps in (8, 20, 30):
+        for steps in parts:
             part = trainer(tmp_path / "parts", CASES[name], precision=precision, steps=steps)
             part.train(keep_no_frame)
         for a, b in ((whole.method, part.method), (whole.ema, part.ema)):
@@ -228,12 +235,13 @@ class TestContract:
             assert ours.keys() == theirs.keys()
             assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
-    def test_cost_is_counted(self, name, tmp_path):
+    def test_cost_is_counted(self, name, tmp_path, monkeypatch):
+        monkeypatch.setattr(cost, "COUNTED_STEPS", 3)
         t = trainer(tmp_path, CASES[name])
         assert flops_per_image(t) > 0
-        cost = sampling_cost(trained_on_digits(t.ema))
-        assert cost["flops_per_image"] > 0 and cost["ms_per_image"] > 0
-        assert cost["network_passes"] >= 1
+        found = sampling_cost(trained_on_digits(t.ema))
+        assert found["flops_per_image"] > 0 and found["ms_per_image"] > 0
+        assert found["network_passes"] >= 1
 
 
 def a_little_trained(name: str) -> Method:
@@ -349,7 +357,7 @@ def test_two_processes_stay_in_step_and_resume(tmp_path):
         "from imggen.system.command import end\n"
         "from cases import CASES, keep_no_frame, trainer\n"
         "for case in CASES:\n"
-        "    for name, stops in (('whole', (12,)), ('parts', (8, 12))):\n"
+        "    for name, stops in (('whole', (9,)), ('parts', (7, 9))):\n"
         "        for steps in stops:\n"
         "            t = trainer(Path(sys.argv[1]) / case / name, CASES[case], steps=steps)\n"
         "            t.train(keep_no_frame)\n"

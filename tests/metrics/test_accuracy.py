@@ -23,16 +23,21 @@ def test_real_digits_teach_and_are_known(sets):
     assert low < found.value < high
 
 
+def share(x, y, real, labels) -> float:
+    """Of the real digits read rightly, after a sixth of the steps."""
+    return train_and_test(x, y, real, labels, seed=0, steps=100).double().mean().item()
+
+
 def test_wrong_labels_teach_nothing(sets):
     x, y, real, labels = sets
     shuffled = y[torch.randperm(len(y), generator=torch.Generator().manual_seed(0))]
-    assert gan_train(x, shuffled, real, labels).value < 0.3
+    assert share(x, shuffled, real, labels) < 0.3
 
 
 def test_dropped_classes_can_not_be_learned_but_the_rest_is_recognised(sets):
     x, y, real, labels = sets
     kept = y < 5
-    assert gan_train(x[kept], y[kept], real, labels).value < 0.6
+    assert share(x[kept], y[kept], real, labels) < 0.6
     assert gan_test(x[kept], y[kept], real, labels).value > 0.85
 
 

@@ -203,7 +203,7 @@ def test_classifier_score_of_certain_and_uncertain_logits():
     assert classifier.classifier_score(certain[::10]) == pytest.approx(1)
 
 
-SIMULATIONS = 500
+SIMULATIONS = 200
 
 
 def estimates_of(generator: np.random.Generator) -> dict[str, estimate.Estimate]:
@@ -216,13 +216,13 @@ def estimates_of(generator: np.random.Generator) -> dict[str, estimate.Estimate]
 
 @pytest.mark.slow
 def test_intervals_cover_what_they_claim(monkeypatch):
-    """The truth is the metric's mean over all simulations; 1 % is one standard error."""
+    """The truth is the metric's mean over all simulations; 1.5 % is one standard error."""
     monkeypatch.setattr(estimate.interval, "__kwdefaults__", {"replicates": 400, "seed": 0})
     results = [estimates_of(np.random.default_rng(i)) for i in range(SIMULATIONS)]
     for name in results[0]:
         truth = np.mean([found[name].value for found in results])
         held = [low <= truth <= high for low, high in (r[name].interval() for r in results)]
-        assert 0.93 <= np.mean(held) <= 0.97, (name, np.mean(held))
+        assert 0.92 <= np.mean(held) <= 0.98, (name, np.mean(held))
 
 
 @pytest.mark.parametrize(

@@ -250,7 +250,8 @@ def test_senseless_settings_are_refused(tmp_path, field, value):
         trainer(tmp_path, **{field: value})
 
 
-COMMON = ("--data.name", "digits", "--train.steps", "300", "--no-publish")
+COMMON = ("--data.name", "digits", "--train.steps", "300", "--train.precision", "fp32",
+          "--method.width", "16", "--no-publish")  # fmt: skip
 OFTEN = ("--train.checkpoint-seconds", "0")
 
 
