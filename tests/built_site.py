@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import http.server
 import os
@@ -43,14 +44,20 @@ def build(target: Path, *, docs: Path | None = None) -> subprocess.CompletedProc
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Path:
-    """The built site, whose build was strict, without warnings, and quick."""
-    target = tmp_path_factory.mktemp("site")
-    started = time.monotonic()
-    done = build(target)
-    seconds = time.monotonic() - started
-    assert done.returncode == 0, done.stderr
-    assert "WARNING" not in done.stderr, done.stderr
-    assert seconds < BUILD_SECONDS, f"{seconds:.1f} s"
+    """The built site, whose build was strict, without warnings, and quick. All workers share it."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    target, built = base / "site", base / "site-is-built"
+    with (base / "site.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            started = time.monotonic()
+            done = build(target)
+            seconds = time.monotonic() - started
+            assert done.returncode == 0, done.stderr
+            assert "WARNING" not in done.stderr, done.stderr
+            assert seconds < BUILD_SECONDS, f"{seconds:.1f} s"
+            built.touch()
     return target
 
 
