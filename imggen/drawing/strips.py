@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 from imggen.drawing.charts import COLOURS, INK, drawing, svg
 from imggen.drawing.grids import image_grid
 
+GLOW = "inferno"
+"""matplotlib's colours from black over red to a light yellow, evenly apart to the eye."""
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from imggen.drawing.charts import Values
+    from imggen.drawing.grids import Pixels
 
 
 def strips(rows: Mapping[str, Tensor], heads: Sequence[str], label: str) -> bytes:
@@ -44,4 +50,31 @@ def lines(drawn: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str, to
         axis.set(xlabel=x, ylabel=y, ylim=(0, top))
         axis.grid(color=INK, alpha=0.2, linewidth=0.6)
         axis.legend(frameon=False, labelcolor=INK)
+        return svg(figure, buffer)
+
+
+def coloured(values: Values, most: float) -> Pixels:
+    """Numbers (N, h, w) from 0 to `most`, the rest as bright as that -> pixels (N, h, w, 3)."""
+    from matplotlib import colormaps
+
+    return colormaps[GLOW](values / most, bytes=True)[..., :3]
+
+
+def heat(picture: Pixels, most: float, label: str) -> bytes:
+    """SVG: a picture with `coloured` numbers in it, and below it the scale of their colours.
+
+    `label` says what the numbers are.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    height, width, _ = picture.shape
+    with drawing(5.6, 5.6 * height / width + 0.7) as (figure, buffer):
+        axis = figure.subplots()
+        axis.imshow(picture, interpolation="nearest")
+        axis.set_axis_off()
+        scale = ScalarMappable(Normalize(0, most), GLOW)
+        bar = figure.colorbar(scale, ax=axis, orientation="horizontal", shrink=0.6, aspect=30)
+        bar.set_label(label, fontsize=9)
+        bar.ax.tick_params(labelsize=9)
         return svg(figure, buffer)

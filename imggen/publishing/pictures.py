@@ -18,7 +18,7 @@ from imggen.features.extractors import lenet_extractor
 from imggen.methods import BoundsWeights, HasCodes, Method, Reconstructs
 from imggen.publishing.completions import completes, completions_png
 from imggen.publishing.edits import edits, edits_png
-from imggen.publishing.surprisals import surprisals_png, surprises
+from imggen.publishing.surprisals import surprisals_svg, surprises
 from imggen.runs.folder import RunDir
 from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents, walk
 from imggen.runs.settings import Manifest
@@ -249,10 +249,10 @@ FIGURES = (
            "Test images, their upper halves, and below each how the method goes on from it.",
            lambda shown: completes(shown.trained, shown.test),
            lambda shown: completions_png(shown.trained, shown.test)),
-    Figure("surprisals", "surprisals.png",
+    Figure("surprisals", "surprisals.svg",
            "Test images in black and white, and below what each part cost, given those before it.",
            lambda shown: surprises(shown.trained, shown.test),
-           lambda shown: surprisals_png(shown.trained, shown.test)),
+           lambda shown: surprisals_svg(shown.trained, shown.test)),
     Figure("weights", "weights.svg", "The critic's weights at the end of the training.",
            lambda shown: isinstance(shown.last, BoundsWeights), weights_svg, of_training=True),
     Figure("regions", "regions.png",

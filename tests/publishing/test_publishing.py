@@ -192,10 +192,10 @@ def test_there_is_no_walk_between_symbols():
 def test_there_is_no_walk_between_the_uniforms_that_choose_symbols():
     spec, test = Spec((1, 8, 8)), datasets.load("digits", "test")
     files = drawn(Shown(Trained(ImageGPT(GPTConfig.tiny(), spec).eval()), test))
-    assert set(files) == {"samples.png", "completions.png", "surprisals.png"}
+    assert set(files) == {"samples.png", "completions.png", "surprisals.svg"}
     tall = dataclasses.replace(GPTConfig.tiny(), patch=(8, 1))  # it can't begin in the middle
     found = drawn(Shown(Trained(ImageGPT(tall, spec).eval()), test))
-    assert set(found) == {"samples.png", "surprisals.png"}
+    assert set(found) == {"samples.png", "surprisals.svg"}
 
 
 def test_halves_are_completed_each_column_its_own_image():
