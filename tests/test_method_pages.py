@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import html
 import io
 import re
@@ -256,10 +257,15 @@ def test_macros_and_citations_leave_code_alone(folder):
     assert "{{" not in page and "[@" not in page
 
 
+@functools.cache
+def all_pages() -> dict[str, str]:
+    return method_pages.pages({})
+
+
 @pytest.mark.parametrize("paper", method_pages.papers(), ids=lambda paper: paper.name)
 def test_each_paper_is_whole_on_its_page(paper):
     source = paper.path.read_text()
-    made = method_pages.pages({})
+    made = all_pages()
     page = rendered(made[f"methods/{paper.name}.md"])
     check(page, source)
     assert made[f"methods/{paper.path.name}"] == source
