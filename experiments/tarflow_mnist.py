@@ -14,7 +14,7 @@ experiment = Experiment(
     settings=Config(lr_steps=STEPS),
     data=DataConfig(name="mnist"),
     train=TrainConfig(steps=STEPS, batch_size=64, ema_halflife_images=90_000, clip_norm=1.0),
-    sampler=Sampler(guidance=1.5),
+    sampler=Sampler(guidance=3.0),
 )
 
 if __name__ == "__main__":
