@@ -5,7 +5,7 @@ from imggen.studies.likes_others import LikesOthers
 experiment = LikesOthers(
     slug="likes-others-mnist",
     title="What does a model of digits find likely?",
-    generators=("vae-mnist", "glow-mnist"),
+    generators=("igpt-mnist", "vae-mnist", "glow-mnist"),
 )
 
 if __name__ == "__main__":
