@@ -96,7 +96,7 @@ def test_a_cluster_disturbs_jobs_and_loses_nothing(jobs):
     cluster.ask("scontrol", "requeue", jobs.ids["both"])
     wait_for(lambda: jobs.states()["lost"] == "PENDING", 150, "the loss of a node noticed")
     cluster.start_node("n3")
-    wait_for(lambda: "SIGUSR1 at step" in jobs.log("limit/seed-0"), 150, "the time limit")
+    wait_for(lambda: "SIGUSR1 at step" in jobs.log("limit/seed-0"), 240, "the time limit")
     # Its next turns would be as short, too short for a machine with much else to do.
     cluster.ask("scontrol", "update", f"JobId={jobs.ids['limit/seed-0']}", "TimeLimit=10")
     ends = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL"}
