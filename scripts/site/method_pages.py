@@ -175,8 +175,10 @@ class MethodPage:
         )
         where = f"line {first}" if first == last else f"lines {first} to {last}"
         return (
-            f'<div class="code"><div class="highlight no-copy"><pre tabindex="0" role="region" '
-            f'aria-label="{self.paper.path.name}, {where}"><code>{lines}\n</code></pre></div></div>'
+            # Code would be a quarter of the search index, which every page loads.
+            '<div class="code"><div class="highlight no-copy" data-search-exclude>'
+            f'<pre tabindex="0" role="region" aria-label="{self.paper.path.name}, {where}">'
+            f"<code>{lines}\n</code></pre></div></div>"
         )
 
     def origins(self, row: Row) -> list[str]:
