@@ -133,8 +133,8 @@ def _processors() -> Finding:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = os.environ.get("OMP_NUM_THREADS")
     slow = processor.emulates_bf16()
-    facts: Json = {"cores": os.cpu_count(), "usable": usable, "OMP_NUM_THREADS": threads}
-    facts["emulates_bf16"] = slow
+    facts: Json = {"cores": os.cpu_count(), "usable": usable, "OMP_NUM_THREADS": threads,
+                   "emulates_bf16": slow}  # fmt: skip
     told = f"{usable} of {os.cpu_count()} cores; {threads or 'as many'} threads a process"
     told += "; bf16 is emulated: --train.precision fp32 is faster" if slow else ""
     return Finding("processors", told, facts)

@@ -127,14 +127,13 @@ class PixelCNN(nn.Module):
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         """Binary images (N, 1, H, W) -> log p(x) (N,), in nats (Eq. 1)."""
-        nats = F.binary_cross_entropy_with_logits(self.logits(x), x, reduction="none")
-        return -nats.flatten(1).sum(dim=1)
+        return -self.surprisals(signed(x)).flatten(1).sum(dim=1)
 
     def surprisals(self, x: Tensor) -> Tensor:
         """Images (N, 1, H, W) in [-1, 1] -> nats of each pixel given those before it, (N, H, W)."""
         binary = (x > 0).float()
-        logits = self.logits(binary)
-        return F.binary_cross_entropy_with_logits(logits, binary, reduction="none")[:, 0]
+        nats = F.binary_cross_entropy_with_logits(self.logits(binary), binary, reduction="none")
+        return nats[:, 0]
 
     def training_step(self, batch: Batch, step: int, minimize: Minimize) -> dict[str, Tensor]:
         c, x = self.config, torch.bernoulli(to_unit(batch.x))
