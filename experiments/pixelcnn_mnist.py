@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.pixelcnn import Config, PixelCNN, Sampler
 from imggen.training.config import TrainConfig
 
-STEPS = 12_000
+STEPS = 7_500
 
 experiment = Experiment(
     slug="pixelcnn-mnist",
