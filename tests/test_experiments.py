@@ -11,7 +11,7 @@ from imggen.training import cost
 
 FOLDER = Path(__file__).resolve().parents[1] / "experiments"
 EXPERIMENTS = dict(zip(sorted(FOLDER.glob("*.py")), load_experiments(FOLDER), strict=True))
-STEPS = 20
+STEPS = 10
 TRAINING = {
     path.name: len(getattr(found, "variants", [found]))
     for path, found in EXPERIMENTS.items()
@@ -33,7 +33,7 @@ def test_most_scripts_train():
 def test_it_trains_to_the_end_on_digits(script, run, tmp_path, monkeypatch):
     monkeypatch.setattr(cost, "COUNTED_STEPS", 3)  # else counting takes longer than training
     # Pictures and large batches take longer than all the rest.
-    steps = ("--train.steps", str(STEPS), "--train.batch-size", "32")
+    steps = ("--train.steps", str(STEPS), "--train.batch-size", "16")
     if TRAINING[script] == 1:  # some processors emulate bf16
         steps += ("--train.frames", "2", "--train.precision", "fp32")
     settings = getattr(EXPERIMENTS[FOLDER / script], "settings", None)

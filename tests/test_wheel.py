@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from imggen import cli
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -70,6 +72,14 @@ def test_status_runs_no_script_of_a_folder_that_looks_like_a_checkout(installed,
     done = call(installed, tmp_path, "-m", "imggen", "status")
     assert done.returncode == 2 and "clone its repository" in done.stderr
     assert not (tmp_path / "proof").exists()
-    # Nor does our own checkout run them.
-    done = call(REPOSITORY, tmp_path, "-m", "imggen", "status")
-    assert "dcgan-mnist" in done.stdout and not (tmp_path / "proof").exists()
+
+
+def test_our_own_checkout_runs_no_script_of_where_one_stands(tmp_path, monkeypatch, capsys):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "mkdocs.yml").touch()
+    (tmp_path / "experiments" / "evil.py").write_text("open('proof', 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["imggen", "status"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "dcgan-mnist" in capsys.readouterr().out and not (tmp_path / "proof").exists()

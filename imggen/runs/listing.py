@@ -152,8 +152,8 @@ def _is_finished(run: RunDir, last: str) -> bool:
 
 
 def _seconds_left(rows: list[dict[str, float]], steps: int) -> float | None:
-    """By the pace of the last rows."""
-    first, last = rows[-RECENT_ROWS:][0], rows[-1]
+    """By the pace of the last rows, of which the first one was reached from nothing."""
+    first, last = [{"step": 0.0, "wall_seconds": 0.0}, *rows][-RECENT_ROWS:][0], rows[-1]
     done = last["step"] - first["step"]
     passed = last.get("wall_seconds", 0) - first.get("wall_seconds", 0)
     left = passed / done * (steps - last["step"]) if done > 0 and passed > 0 else math.inf

@@ -193,9 +193,14 @@ def written(page: Any, markdown: str) -> str:
 
 
 def first_sentences(markdown: str, most: int = 160) -> str:
-    """What a page says first, as plain text of at most so many characters: for search engines."""
+    """What a page says first, as plain text of at most so many characters: for search engines.
+
+    Without its macros, whose numbers would be missing from it, and without commands.
+    """
     for paragraph in re.split(r"\n\s*\n", markdown):
-        text = MACRO.sub("", re.sub(r"<[^>]+>|\{[^}]*\}", "", paragraph)).strip()
+        if "{{" in paragraph or paragraph.lstrip().startswith("```"):
+            continue
+        text = re.sub(r"<[^>]+>|\{[^}]*\}", "", paragraph).strip()
         text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", re.sub(r"\[@[^\]]*\]|[*`_]", "", text))
         if len(text) > 40 and not text.startswith(("#", "|", "-", ":::", "!!!", "???", "<", "$")):
             text = " ".join(text.split())

@@ -43,7 +43,9 @@ class Jobs:
         return int(told.partition("Restarts=")[2].split(" ")[0])
 
     def saved(self, name: str) -> bool:
-        return (self.folder / name / "checkpoint.pt").exists()
+        """Whether there is a checkpoint, and a row of statistics that tells its pace."""
+        folder = self.folder / name
+        return (folder / "checkpoint.pt").exists() and (folder / "stats.jsonl").exists()
 
     def weights(self, name: str) -> str:
         return sha256_file(self.folder / name / "weights.safetensors")

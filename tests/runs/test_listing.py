@@ -46,6 +46,13 @@ def test_one_that_runs_says_how_far_it_is(folder):
         assert state(folder) == ("running", "scoring and drawing")
 
 
+def test_the_first_row_already_tells_the_pace(folder):
+    stats = RunDir(folder).stats
+    stats.write_text(stats.read_text().partition("\n")[0] + "\n")
+    with RunDir(folder).locked():
+        assert glance("it", folder, {}).seconds_left == 9
+
+
 def test_one_that_left_without_a_word(folder):
     assert state(folder) == ("interrupted", "it ended without a word")
     here = {"host": socket.gethostname(), "pid": 4_194_305, "begun": "today"}  # more than Linux has

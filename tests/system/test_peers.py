@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import collections
+import json
 import os
 import subprocess
 import sys
 import threading
-import time
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ ENDINGS = {
                "differ in their mood: 0 of process 0", [2, 2]),
 }  # fmt: skip
 PROGRAM = """
-import os, sys, time
+import json, os, sys, time
 import imggen
 import torch
 from imggen.system import distributed
@@ -40,9 +41,17 @@ def command():
     global world, rank
     world = distributed.connect("cpu")
     rank = world.rank
-    exec(sys.argv[1])
+    exec(does)
 
-run_command(command)
+started = []
+for task in json.load(sys.stdin):
+    does, started = task["does"], [*started, os.fork()]
+    if not started[-1]:
+        os.environ.update(task["environment"])
+        os.dup2(os.open(task["errors"], os.O_WRONLY | os.O_CREAT), 2)
+        run_command(command)
+        os._exit(0)
+print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in started]))
 """
 
 
@@ -53,23 +62,39 @@ def of_two(rank: int, number: int) -> dict[str, str]:
         **{"SLURM_JOB_ID": str(number), "SLURM_STEP_ID": "0", "SLURM_PROCID": str(rank)},
         **{"SLURM_NTASKS": "2", "SLURM_LOCALID": "0", "SLURM_STEP_NUM_NODES": "2"},
         **{"SLURM_STEP_NODELIST": "localhost,nowhere[1-2]", "OMP_NUM_THREADS": "1"},
-        "TORCH_CPP_LOG_LEVEL": "ERROR",
+    }
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory) -> dict[str, tuple[list[int], list[str]]]:
+    """Exit codes and errors of two processes for each ending, all at once.
+
+    Forked from one that has imported torch: for eight of them to import it would take longest.
+    """
+    folder = tmp_path_factory.mktemp("ended")
+    tasks = [
+        {"does": does, "environment": of_two(rank, os.getpid() * 10 + number),
+         "errors": str(folder / f"{ending}-{rank}")}
+        for number, (ending, (does, *_)) in enumerate(ENDINGS.items()) for rank in (0, 1)
+    ]  # fmt: skip
+    environment = {key: text for key, text in os.environ.items() if not key.startswith("SLURM")}
+    environment["TORCH_CPP_LOG_LEVEL"] = "ERROR"  # read when torch is imported
+    done = subprocess.run([sys.executable, "-c", PROGRAM], input=json.dumps(tasks), text=True,
+                          env=environment, stdout=subprocess.PIPE, timeout=90)  # fmt: skip
+    codes = json.loads(done.stdout)
+    said = [Path(task["errors"]).read_text() for task in tasks]
+    return {
+        ending: (codes[2 * number : 2 * number + 2], said[2 * number : 2 * number + 2])
+        for number, ending in enumerate(ENDINGS)
     }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_one_process_says_why_all_end(ending):
-    does, said, codes = ENDINGS[ending]
-    number = os.getpid() * 10 + list(ENDINGS).index(ending)
-    started = [
-        subprocess.Popen([sys.executable, "-c", PROGRAM, does], env=of_two(rank, number),
-                         stderr=subprocess.PIPE, text=True) for rank in (0, 1)
-    ]  # fmt: skip
-    begun = time.monotonic()
-    errors = [process.communicate(timeout=60)[1] for process in started]
-    assert time.monotonic() - begun < 45
-    assert [process.returncode for process in started] == codes, errors
+def test_one_process_says_why_all_end(ending, ended):
+    _, said, expected = ENDINGS[ending]
+    codes, errors = ended[ending]
+    assert codes == expected, errors
     assert sum(error.count(said) for error in errors) == 1, errors
     assert sum(bool(error) for error in errors) == 1, "one process speaks"
 

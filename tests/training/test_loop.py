@@ -250,7 +250,7 @@ def test_senseless_settings_are_refused(tmp_path, field, value):
         trainer(tmp_path, **{field: value})
 
 
-COMMON = ("--data.name", "digits", "--train.steps", "300", "--train.precision", "fp32",
+COMMON = ("--data.name", "digits", "--train.steps", "150", "--train.precision", "fp32",
           "--method.width", "16", "--no-publish")  # fmt: skip
 OFTEN = ("--train.checkpoint-seconds", "0")
 
@@ -307,7 +307,7 @@ def test_sigterm_saves_a_checkpoint_and_asks_to_be_started_again(tmp_path):
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 75, output
     assert "the same command goes on from there" in output
-    assert 0 < checkpoint.read(tmp_path / "run" / checkpoint.NAME)["step"] < 300
+    assert 0 < checkpoint.read(tmp_path / "run" / checkpoint.NAME)["step"] < 150
     assert not (tmp_path / "run" / "manifest.json").exists()
 
 
