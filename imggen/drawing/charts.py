@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,10 @@ def svg(figure: Figure, buffer: io.BytesIO) -> bytes:
     return buffer.getvalue()
 
 
+LONGEST = 30
+"""Letters of a label that fit beside a panel of curves."""
+
+
 def curves(
     rows: Sequence[dict[str, float]], panels: Mapping[str, Sequence[str]], batch: int
 ) -> bytes:
@@ -93,7 +98,7 @@ def curves(
                 values = np.array([row[name] for row in given])
                 axis.plot(seen, values, color=colour, alpha=0.25, linewidth=0.8)
                 axis.plot(seen, smooth(values), color=colour, linewidth=1.8, label=name)
-            axis.set(xlabel="million images seen", ylabel=label)
+            axis.set(xlabel="million images seen", ylabel=textwrap.fill(label, LONGEST))
             axis.grid(color=INK, alpha=0.2, linewidth=0.6)
             axis.legend(frameon=False, labelcolor=INK)
         return svg(figure, buffer)

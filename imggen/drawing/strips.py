@@ -69,12 +69,11 @@ def heat(picture: Pixels, most: float, label: str) -> bytes:
     from matplotlib.colors import Normalize
 
     height, width, _ = picture.shape
-    with drawing(5.6, 5.6 * height / width + 0.7) as (figure, buffer):
+    with drawing(4.6, 4.6 * height / width + 0.7) as (figure, buffer):
         axis = figure.subplots()
         axis.imshow(picture, interpolation="nearest")
         axis.set_axis_off()
         scale = ScalarMappable(Normalize(0, most), GLOW)
-        bar = figure.colorbar(scale, ax=axis, orientation="horizontal", shrink=0.6, aspect=30)
-        bar.set_label(label, fontsize=9)
-        bar.ax.tick_params(labelsize=9)
+        bar = figure.colorbar(scale, ax=axis, orientation="horizontal", shrink=0.7, aspect=25)
+        bar.set_label(label)
         return svg(figure, buffer)
