@@ -32,7 +32,7 @@ from imggen.runs.cost import sampling_cost
 from imggen.runs.folder import RunDir
 from imggen.runs.manifest import command_line, git_state, n_parameters, package_versions
 from imggen.runs.provenance import source_hash
-from imggen.runs.sampling import Trained
+from imggen.runs.sampling import Trained, generate
 from imggen.runs.settings import Manifest, as_json, inputs
 from imggen.runs.weights import publishable
 from imggen.system import attempts, distributed
@@ -192,6 +192,8 @@ class Experiment:
                 f"the second stage begins after step {first}, where this training has ended: "
                 "samples come from a network that has learnt nothing"
             )
+        # A sampler that can't draw is refused before the training, not after it.
+        generate(_trained(trainer.ema, options, images), 1, seed=0)
         return trainer
 
     def builder(self, options: Asked) -> Callable[[Spec], Method]:

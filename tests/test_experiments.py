@@ -54,3 +54,11 @@ def test_a_training_that_ends_before_its_second_stage_says_so(run, tmp_path):
     done = run("experiments/vqvae_mnist.py", *asked, "--run-dir", tmp_path / "run")
     assert done.returncode == 0, done.stdout + done.stderr
     assert UNTRAINED in done.stdout
+
+
+def test_a_sampler_that_can_not_draw_is_refused_before_the_training(run, tmp_path):
+    asked = ("--data.name", "digits", "--train.steps", "3", "--train.frames", "0", "--no-publish")
+    done = run("experiments/glow_mnist.py", *asked, "--sampler.temperature", "0",
+               "--run-dir", tmp_path / "run")  # fmt: skip
+    assert done.returncode == 2 and "temperature" in done.stderr
+    assert not list((tmp_path / "run").glob("checkpoint*")) and "step 3/3" not in done.stdout

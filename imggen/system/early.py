@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -49,16 +50,15 @@ def watch() -> None:
         if number is not None and signal.getsignal(number) in defaults:
             signal.signal(number, _end)
     if program.parent == EXPERIMENTS:
-        _begin()
+        _begin(program)
 
 
-def _begin() -> None:
-    """Under SLURM, writes into the run directory that an attempt begins, where it is named."""
-    folder = run_dir(sys.argv[1:])
-    if folder is None or not read_environment().is_main:
+def _begin(program: Path) -> None:
+    """Under SLURM, writes into the run directory that an attempt begins."""
+    if not read_environment().is_main:
         return
     try:
-        attempts.begin(folder)
+        attempts.begin(run_dir(sys.argv[1:]) or usual_run_dir(program))
     except UserError as error:
         attempts.end(goes_on=False, sentence=str(error))
         refuse(error)
@@ -80,6 +80,13 @@ def run_dir(arguments: list[str]) -> Path | None:
         if name == "--run-dir" and (given if equals else value):
             return Path(flag.partition("=")[2] if equals else value)
     return None
+
+
+def usual_run_dir(program: Path) -> Path:
+    """Where a script of experiments/ runs that is given no --run-dir: nothing is imported yet."""
+    named = re.search(r'\bslug="([\w-]+)"', program.read_text(encoding="utf-8"))
+    slug = named[1] if named else program.stem.replace("_", "-")
+    return EXPERIMENTS.parent / "runs" / slug
 
 
 def _end(number: int, frame: FrameType | None) -> None:

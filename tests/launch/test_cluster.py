@@ -24,12 +24,13 @@ class Jobs:
         self.cluster, self.folder, self.run = cluster, folder, run
         self.ids: dict[str, str] = {}
 
-    def launch(self, name: str, *flags: str, pause: float = 0.03) -> None:
-        """Submits one whose run directory has this name."""
+    def launch(self, name: str, *flags: str, pause: float = 0.03, docs: Path | None = None) -> None:
+        """Submits one whose run directory has this name; it publishes below `docs`, if anywhere."""
+        published = () if docs is None else ("--publish", "--docs-dir", docs)
         environment = {"PAUSE": str(pause)}
         done = self.run(
             *("imggen", "launch", "slurm", "tests/launch/slow.py", "--gpus", "0", "--cpus", "1"),
-            *(*flags, "--", *FLAGS, "--run-dir", self.folder / name),
+            *(*flags, "--", *FLAGS, *published, "--run-dir", self.folder / name),
             **self.cluster.environment, **environment,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -87,7 +88,7 @@ def test_a_cluster_disturbs_jobs_and_loses_nothing(jobs):
     jobs.launch("requeued")
     jobs.launch("both", "--nodes", "2")
     jobs.launch("seeds", "--seeds", "0-1", pause=0)
-    jobs.launch("both-undisturbed", "--nodes", "2", pause=0)
+    jobs.launch("both-undisturbed", "--nodes", "2", pause=0, docs=jobs.folder / "docs")
 
     wait_for(lambda: jobs.saved("lost"), 150, "a checkpoint")
     cluster.lose_node("n3")
@@ -122,3 +123,7 @@ def test_a_cluster_disturbs_jobs_and_loses_nothing(jobs):
         assert jobs.weights(name) == same, (name, jobs.log(name))
     assert ", 2 x " in jobs.log("both") and ", 2 x " in jobs.log("both-undisturbed")
     assert {row["state"] for row in jobs.listed().values()} == {"finished"}
+    # Of two processes the first one scores, draws and publishes, once.
+    (published,) = jobs.folder.rglob("metrics.json")
+    assert json.loads(published.read_text())["metrics"]["frechet_distance"]["value"] > 0
+    assert jobs.log("both-undisturbed").count("published in") == 1

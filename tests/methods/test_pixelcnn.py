@@ -9,6 +9,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from imggen.methods import Batch, Completes, HasLikelihood, Spec
 from imggen.methods.pixelcnn import Config, PixelCNN, Sampler
@@ -122,6 +123,16 @@ def test_a_sample_is_a_function_of_its_uniforms():
 
 def test_one_asks_the_network_once_a_pixel():
     assert network_passes(Trained(pixelcnn())) == 64
+
+
+def test_all_pixels_together_cost_no_more_than_one_pass():
+    method = pixelcnn()
+    z = method.latents(1, torch.Generator().manual_seed(0))
+    with FlopCounterMode(display=False) as drawn:
+        method.sample(z)
+    with FlopCounterMode(display=False) as passed:
+        method.logits(torch.zeros(1, 1, 8, 8))
+    assert 0 < drawn.get_total_flops() <= passed.get_total_flops()
 
 
 @torch.no_grad()

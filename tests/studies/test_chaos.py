@@ -117,4 +117,5 @@ def test_what_is_published_survived_a_hundred_faults():
     assert len(struck) >= 100
     assert {training["name"] for training in found["trainings"]} == {"GAN", "VAE"}
     assert all(all(training["equal"].values()) for training in found["trainings"])
+    assert all(fault["survived"] for fault in struck)
     assert {fault["kind"] for fault in struck} == set(faults.KINDS)

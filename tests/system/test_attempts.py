@@ -7,11 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from imggen.publishing.status import load_experiments
+from imggen.publishing.study import run_folder
 from imggen.system import attempts
-from imggen.system.early import run_dir
+from imggen.system.early import run_dir, usual_run_dir
 from imggen.system.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -131,6 +134,14 @@ def test_a_damaged_file_tells_nothing(start, tmp_path, damage):
 )  # fmt: skip
 def test_the_run_directory_is_read_off_the_command_line(line, named):
     assert run_dir(line.split()) == (None if named is None else Path(named))
+
+
+def test_without_one_it_is_where_the_script_will_run():
+    folder = REPOSITORY / "experiments"
+    scripts, found = sorted(folder.glob("*.py")), load_experiments(folder)
+    for script, experiment in zip(scripts, found, strict=True):
+        options = SimpleNamespace(run_dir=None)
+        assert usual_run_dir(script) == run_folder(experiment, options), script.name
 
 
 def test_it_is_written_down_before_the_imports(tmp_path):
