@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
 from imggen.data import datasets, shared
 from imggen.system.world import World
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def test_one_of_several_processes_reads_and_all_see_the_same(monkeypatch):
@@ -31,9 +38,12 @@ def test_one_of_several_processes_reads_and_all_see_the_same(monkeypatch):
         shared.load_once(gone, World())
 
 
-def test_a_batch_that_the_processes_can_not_share_is_refused(run, tmp_path):
-    environment = {"RANK": "0", "WORLD_SIZE": "3", "LOCAL_RANK": "0"}
-    done = run("experiments/vae_mnist.py", "--data.name", "digits", "--train.batch-size", "16",
-               "--no-publish", "--run-dir", tmp_path / "run", **environment)  # fmt: skip
+def test_a_batch_that_the_processes_can_not_share_is_refused(tmp_path):
+    environment = {**os.environ, "RANK": "0", "WORLD_SIZE": "3", "LOCAL_RANK": "0"}
+    done = subprocess.run(
+        [sys.executable, "experiments/vae_mnist.py", "--data.name", "digits", "--no-publish",
+         "--train.batch-size", "16", "--run-dir", tmp_path / "run"],
+        cwd=REPOSITORY, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "--train.batch-size 16 does not divide by 3 processes" in done.stderr
