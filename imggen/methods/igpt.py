@@ -46,6 +46,7 @@ from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Spec
 from imggen.nn.autoregression import TokenTransformer
+from imggen.nn.binary import refuse_grey
 from imggen.nn.blocks import at_least, flat_size, to_unit
 from imggen.nn.guidance import drop_labels, labelled, refuse_share, refuse_unlearnt
 from imggen.nn.schedules import warm_cosine
@@ -196,8 +197,7 @@ class ImageGPT(nn.Module):
 
         Raises: ValueError for grey levels.
         """
-        if not ((x == 0) | (x == 1)).all():
-            raise ValueError("its pixels are black or white, 0 or 1, and these have levels between")
+        refuse_grey(x)
         parts = [self.network.log_prob(part).sum(dim=1) for part in self.tokens(x).split(IMAGES)]
         return torch.cat(parts)
 

@@ -49,6 +49,7 @@ from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Spec
 from imggen.methods.vae import bernoulli_log_likelihood, kl_to_standard_normal
+from imggen.nn.binary import refuse_grey
 from imggen.nn.blocks import at_least, flat_size, mlp, to_unit
 
 IMPORTANCE_SAMPLES = 1000
@@ -184,7 +185,10 @@ class IWAE(nn.Module):
         """Eq. 8 with many latents: binary x (N, C·H·W) -> (N,), in nats.
 
         `block` latents an image are decoded at a time.
+
+        Raises: ValueError for grey levels.
         """
+        refuse_grey(x)
         mu, logvar = self.posterior(x)
         log_w = []
         for start in range(0, n_importance, block):

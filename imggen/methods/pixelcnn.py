@@ -47,6 +47,7 @@ from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Spec
+from imggen.nn.binary import refuse_grey
 from imggen.nn.blocks import above_zero, at_least, flat_size, to_unit
 from imggen.nn.causal import GatedLayer, Walk
 from imggen.nn.schedules import warm_cosine
@@ -126,7 +127,11 @@ class PixelCNN(nn.Module):
         return self.head(h).float()
 
     def log_likelihood(self, x: Tensor) -> Tensor:
-        """Binary images (N, 1, H, W) -> log p(x) (N,), in nats (Eq. 1)."""
+        """Binary images (N, 1, H, W) -> log p(x) (N,), in nats (Eq. 1).
+
+        Raises: ValueError for grey levels.
+        """
+        refuse_grey(x)
         return -self.surprisals(signed(x)).flatten(1).sum(dim=1)
 
     def surprisals(self, x: Tensor) -> Tensor:
@@ -137,7 +142,7 @@ class PixelCNN(nn.Module):
 
     def training_step(self, batch: Batch, step: int, minimize: Minimize) -> dict[str, Tensor]:
         c, x = self.config, torch.bernoulli(to_unit(batch.x))
-        loss = -self.log_likelihood(x).mean()
+        loss = self.surprisals(signed(x)).flatten(1).sum(dim=1).mean()
         minimize(loss, self.opt, lr=warm_cosine(c.lr, step, c.lr_steps, c.warmup))
         return {"nll": loss}
 

@@ -53,6 +53,7 @@ from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
 from imggen.methods import Batch, Minimize, Panels, Spec
+from imggen.nn.binary import refuse_grey
 from imggen.nn.blocks import at_least, flat_size, mlp, to_unit
 
 IMPORTANCE_SAMPLES = 1000
@@ -171,7 +172,11 @@ class VAE(nn.Module):
         return {"nll_nats": -exact, "elbo_nats": -bound, "bits_per_dim": bits}
 
     def elbo(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """ELBO with β = 1 per image, one draw of z: binary x (N, C·H·W) -> (N,), in nats."""
+        """ELBO with β = 1 per image, one draw of z: binary x (N, C·H·W) -> (N,), in nats.
+
+        Raises: ValueError for grey levels.
+        """
+        refuse_grey(x)
         mu, logvar = self.posterior(x)
         noise = torch.randn(mu.shape, generator=generator).to(mu.device)
         z = mu + (0.5 * logvar).exp() * noise
@@ -184,7 +189,10 @@ class VAE(nn.Module):
         """log p(x) per image by importance sampling (arXiv:1509.00519v4, Eq. 8).
 
         Binary x (N, C·H·W) -> (N,), in nats; `block` draws are decoded at a time.
+
+        Raises: ValueError for grey levels.
         """
+        refuse_grey(x)
         mu, logvar = self.posterior(x)
         std = (0.5 * logvar).exp()
         totals = []
