@@ -6,6 +6,7 @@ import os
 import runpy
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -14,10 +15,12 @@ from imggen.launch.remote import refuse_slug
 from imggen.runs.places import runs
 from imggen.system.early import run_dir
 from imggen.system.errors import UserError
-from imggen.system.files import probe
+from imggen.system.files import clock_of, probe
 
 LEAST_ROOM = 64 * 1024**2
 """Bytes that a run directory's disk must have left: a checkpoint or two."""
+MOST_SKEW_SECONDS = 30.0
+"""By which the clock of a run directory's disk may be off."""
 
 
 class Training(Protocol):
@@ -113,6 +116,12 @@ def refuse_unwritable_run(folder: Path, *, make: bool) -> None:
             raise UserError(f"The run directory {folder} can't be made: {above} is a file.")
         if shutil.disk_usage(above).free < LEAST_ROOM:
             raise UserError(f"The disk of the run directory {folder} is full: choose another one.")
+        skew = abs(time.time() - clock_of(folder)) if make else 0.0
+        if skew > MOST_SKEW_SECONDS:
+            raise UserError(
+                f"The clocks here and of the run directory {folder} differ by "
+                f"{skew:.0f} s: set them."
+            )
     except OSError as error:
         raise UserError(
             f"Can't write to the run directory {folder} ({error.strerror}): choose another one "

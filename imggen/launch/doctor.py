@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imggen import __version__
+from imggen.launch.asked import MOST_SKEW_SECONDS
 from imggen.runs.places import checkout, runs
 from imggen.system import processor, slurm
 from imggen.system.errors import UserError
 from imggen.system.files import Json
 
 LEAST_FREE_BYTES, PROBE_BYTES, MIB = 500 * 2**20, 16 * 2**20, 2**20
-MOST_SKEW_SECONDS, PATIENCE_SECONDS = 30.0, 10
+PATIENCE_SECONDS = 10
 TOOLS = {
     "git": "manifests name the commit",
     "ssh": "imggen launch ssh",

@@ -63,6 +63,16 @@ def probe(path: Path) -> None:
     beside(path).unlink()
 
 
+def clock_of(folder: Path) -> float:
+    """What the clock of the folder's file system says; that of its server, if it has one."""
+    fresh = beside(folder / "clock")
+    try:
+        fresh.touch()
+        return fresh.stat().st_mtime
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 def user_cache() -> Path:
     """The user's folder for what can be made or downloaded again."""
     return expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "imggen"

@@ -24,7 +24,7 @@ from io import FileIO
 from pathlib import Path
 
 from imggen.system.errors import UserError
-from imggen.system.files import Json, beside, parse_json
+from imggen.system.files import Json, beside, clock_of, parse_json
 
 try:
     import fcntl
@@ -126,7 +126,7 @@ def _watch(folder: Path, holder: Json | None, hint: str) -> None:
     """
     path = folder / NAME
     began, first = time.monotonic(), path.stat().st_mtime_ns
-    age = max(0.0, _clock_of(folder) - first / 1e9)
+    age = max(0.0, clock_of(folder) - first / 1e9)
     if age < STALE:
         warnings.warn(
             f"{folder} is locked by {_told(holder)}: waiting for a sign of life, up to "
@@ -140,16 +140,6 @@ def _watch(folder: Path, holder: Json | None, hint: str) -> None:
             return
         if now != holder or path.stat().st_mtime_ns != first:
             raise UserError(f"{folder} is in use by {_told(now)}: {hint}.")
-
-
-def _clock_of(folder: Path) -> float:
-    """What the file system's own clock says; that of its server, if it has one."""
-    probe = beside(folder / NAME)
-    try:
-        probe.touch()
-        return probe.stat().st_mtime
-    finally:
-        probe.unlink(missing_ok=True)
 
 
 def _flock(file: FileIO) -> bool | None:

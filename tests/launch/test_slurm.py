@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,6 +84,22 @@ def slurm(run, tmp_path):
 )
 def test_what_can_be_known_is_refused_before(slurm, tmp_path, arguments, says):
     done = slurm(*arguments)
+    assert done.returncode == 2 and says in done.stderr, done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "submitted").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "what", "says"),
+    [
+        ("shutil.disk_usage", SimpleNamespace(free=2**20), "is full: choose another one"),
+        ("clock_of", time.time() - 3600, "The clocks here and of the run directory"),
+    ],
+)
+def test_a_full_disk_and_a_wrong_clock_are_seen_before(
+    slurm, tmp_path, monkeypatch, place, what, says
+):
+    monkeypatch.setattr(f"imggen.launch.asked.{place}", lambda folder: what)
+    done = slurm("--gpus", "0")
     assert done.returncode == 2 and says in done.stderr, done.stdout + done.stderr
     assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "submitted").exists()
 
