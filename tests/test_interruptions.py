@@ -124,11 +124,12 @@ def test_what_a_shell_ignores_stays_ignored(tmp_path):
     assert process.wait(60) == 75
 
 
-def test_a_signal_at_the_last_step_is_not_forgotten(run, monkeypatch, tmp_path):
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_at_the_last_step_is_not_forgotten(run, monkeypatch, tmp_path, name):
     def stopped(run_dir, trained):
         def keep(method, step):
             if step == 20:
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(os.getpid(), getattr(signal, name))
 
         return keep
 
@@ -185,6 +186,16 @@ def test_a_signal_outside_the_loop_ends_with_75(run, monkeypatch, tmp_path):
     assert not (tmp_path / "docs").exists()
     monkeypatch.undo()
     assert run(*command, *places).returncode == 0
+
+
+def test_a_signal_while_data_are_fetched_ends_with_75(run, monkeypatch, tmp_path):
+    def stopped(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr("imggen.data.datasets.DataConfig.load", stopped)
+    done = run("experiments/dcgan_mnist.py", "--no-publish", "--run-dir", tmp_path / "run")
+    assert done.returncode == 75 and "Stopped by SIGTERM: nothing is lost" in done.stderr
 
 
 @pytest.mark.slow

@@ -22,6 +22,8 @@ ENDINGS = {
                "ended without a word", [75, -9]),
     "main": ("if not rank: raise UserError('The images are gone: put them back.')\nwait()",
              "error: The images are gone: put them back.\n", [2, 2]),
+    "other": ("if rank: raise UserError('The disk is full: make room.')\nwait()",
+              "error: The disk is full: make room.\n", [2, 2]),
     "bug": ("raise ZeroDivisionError('here')", "ZeroDivisionError: here\n", [1, 1]),
     "unlike": ("distributed.refuse_unlike({'mood': str(rank)}, torch.device('cpu'), world)",
                "differ in their mood: 0 of process 0", [2, 2]),
@@ -69,7 +71,7 @@ def of_two(rank: int, number: int) -> dict[str, str]:
 def ended(tmp_path_factory) -> dict[str, tuple[list[int], list[str]]]:
     """Exit codes and errors of two processes for each ending, all at once.
 
-    Forked from one that has imported torch: for eight of them to import it would take longest.
+    Forked from one that has imported torch: for ten of them to import it would take longest.
     """
     folder = tmp_path_factory.mktemp("ended")
     tasks = [
