@@ -46,6 +46,14 @@ def wait_for(happened, seconds: float = 90) -> None:
 
 
 @pytest.fixture
+def heard():
+    """Ctrl-C, which a shell has its background jobs ignore, and these tests with them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def training(tmp_path):
     """A training that goes on until it is stopped, in tmp_path/run."""
     process = start(*SCRIPT, tmp_path / "run", stdout=subprocess.DEVNULL)
@@ -92,7 +100,7 @@ def test_a_closed_terminal_saves_a_checkpoint(training, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "code"), [("SIGUSR1", 75), ("SIGINT", 130)])
-def test_a_signal_while_libraries_are_imported_is_quiet(name, code, tmp_path):
+def test_a_signal_while_libraries_are_imported_is_quiet(name, code, heard):
     """As soon as imggen is imported, long before torch is."""
     first = "import __main__; __main__.__file__ = 'experiments/dcgan_mnist.py'; "
     first += "import imggen; print('now', flush=True); "
@@ -125,7 +133,7 @@ def test_what_a_shell_ignores_stays_ignored(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_a_signal_at_the_last_step_is_not_forgotten(run, monkeypatch, tmp_path, name):
+def test_a_signal_at_the_last_step_is_not_forgotten(run, monkeypatch, tmp_path, name, heard):
     def stopped(run_dir, trained):
         def keep(method, step):
             if step == 20:

@@ -81,8 +81,10 @@ def test_a_cluster_disturbs_jobs_and_loses_nothing(jobs):
     All at once in one cluster: most of their time is waiting.
     """
     cluster = jobs.cluster
-    # The controller looks at time limits every 30 s: this one waits for it.
-    jobs.launch("limit", "--time", "1", "--lead", "45", "--seeds", "0", pause=0.5)
+    # The controller looks at time limits every 30 s: this one waits for it. It begins alone, so
+    # that it trains when it is signalled, however long imports take where seven jobs begin at once.
+    jobs.launch("limit", "--time", "2", "--lead", "75", "--seeds", "0", pause=0.5)
+    wait_for(lambda: jobs.saved("limit/seed-0"), 150, "the first checkpoint")
     jobs.launch("lost", "--partition", "shaky")
     jobs.launch("kind", "--partition", "kind")
     jobs.launch("requeued")
