@@ -64,22 +64,25 @@ def test_a_script_writes_where_one_stands_and_not_into_the_installation(installe
     assert sorted(installed.rglob("*.png")) == before
 
 
+@pytest.fixture
+def lookalike(tmp_path) -> Path:
+    """A folder that looks like a checkout; its script leaves a proof that it was run."""
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "mkdocs.yml").touch()
+    (tmp_path / "experiments" / "evil.py").write_text("open('proof', 'w')")
+    return tmp_path
+
+
 @pytest.mark.slow
-def test_status_runs_no_script_of_a_folder_that_looks_like_a_checkout(installed, tmp_path):
-    (tmp_path / "experiments").mkdir()
-    (tmp_path / "mkdocs.yml").touch()
-    (tmp_path / "experiments" / "evil.py").write_text("open('proof', 'w')")
-    done = call(installed, tmp_path, "-m", "imggen", "status")
+def test_status_runs_no_script_of_a_folder_that_looks_like_a_checkout(installed, lookalike):
+    done = call(installed, lookalike, "-m", "imggen", "status")
     assert done.returncode == 2 and "clone its repository" in done.stderr
-    assert not (tmp_path / "proof").exists()
+    assert not (lookalike / "proof").exists()
 
 
-def test_our_own_checkout_runs_no_script_of_where_one_stands(tmp_path, monkeypatch, capsys):
-    (tmp_path / "experiments").mkdir()
-    (tmp_path / "mkdocs.yml").touch()
-    (tmp_path / "experiments" / "evil.py").write_text("open('proof', 'w')")
-    monkeypatch.chdir(tmp_path)
+def test_our_own_checkout_runs_no_script_of_where_one_stands(lookalike, monkeypatch, capsys):
+    monkeypatch.chdir(lookalike)
     monkeypatch.setattr(sys, "argv", ["imggen", "status"])
     with pytest.raises(SystemExit):
         cli.main()
-    assert "dcgan-mnist" in capsys.readouterr().out and not (tmp_path / "proof").exists()
+    assert "dcgan-mnist" in capsys.readouterr().out and not (lookalike / "proof").exists()

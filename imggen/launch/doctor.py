@@ -21,7 +21,7 @@ from imggen.launch.asked import MOST_SKEW_SECONDS
 from imggen.runs.places import checkout, runs
 from imggen.system import processor, slurm
 from imggen.system.errors import UserError
-from imggen.system.files import Json
+from imggen.system.files import Json, clock_of
 
 LEAST_FREE_BYTES, PROBE_BYTES, MIB = 500 * 2**20, 16 * 2**20, 2**20
 PATIENCE_SECONDS = 10
@@ -184,7 +184,7 @@ def _disk(run_dir: Path) -> Iterator[Finding]:
     if free < PROBE_BYTES:
         return
     try:
-        seconds, skew = _written(place)
+        seconds, skew = _written(place), time.time() - clock_of(place)
     except OSError as error:
         why = f"{place} can't be written ({error.strerror}): choose another --run-dir."
         yield Finding("writing", why, {}, why)
@@ -196,8 +196,8 @@ def _disk(run_dir: Path) -> Iterator[Finding]:
     yield Finding("clock", f"{skew:+.1f} s against the file system", {"seconds": skew}, stops)
 
 
-def _written(place: Path) -> tuple[float, float]:
-    """Seconds that a flushed write takes, and those by which a fresh file is older than now."""
+def _written(place: Path) -> float:
+    """Seconds that a flushed write takes."""
     content = os.urandom(MIB)
     with tempfile.NamedTemporaryFile(dir=place, prefix=".imggen-doctor-") as file:
         begun = time.perf_counter()
@@ -205,9 +205,7 @@ def _written(place: Path) -> tuple[float, float]:
             file.write(content)
         file.flush()
         os.fsync(file.fileno())
-        seconds = time.perf_counter() - begun
-        os.utime(file.fileno())  # the file system's own now, where it has one
-        return seconds, time.time() - os.fstat(file.fileno()).st_mtime
+        return time.perf_counter() - begun
 
 
 def _scheduler() -> Finding:

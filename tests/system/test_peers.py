@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -81,8 +82,10 @@ def ended(tmp_path_factory) -> dict[str, tuple[list[int], list[str]]]:
     ]  # fmt: skip
     environment = {key: text for key, text in os.environ.items() if not key.startswith("SLURM")}
     environment["TORCH_CPP_LOG_LEVEL"] = "ERROR"  # read when torch is imported
+    begun = time.monotonic()
     done = subprocess.run([sys.executable, "-c", PROGRAM], input=json.dumps(tasks), text=True,
                           env=environment, stdout=subprocess.PIPE, timeout=90)  # fmt: skip
+    assert time.monotonic() - begun < 45
     codes = json.loads(done.stdout)
     said = [Path(task["errors"]).read_text() for task in tasks]
     return {
