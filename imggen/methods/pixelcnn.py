@@ -126,23 +126,27 @@ class PixelCNN(nn.Module):
             v, h = layer(v, h)
         return self.head(h).float()
 
+    def nats(self, binary: Tensor) -> Tensor:
+        """Binary images (N, 1, H, W) -> -log p of each pixel given those before it, (N, H, W)."""
+        nats = F.binary_cross_entropy_with_logits(self.logits(binary), binary, reduction="none")
+        return nats[:, 0]
+
     def log_likelihood(self, x: Tensor) -> Tensor:
         """Binary images (N, 1, H, W) -> log p(x) (N,), in nats (Eq. 1).
 
         Raises: ValueError for grey levels.
         """
         refuse_grey(x)
-        return -self.surprisals(signed(x)).flatten(1).sum(dim=1)
+        return -self.nats(x).flatten(1).sum(dim=1)
 
     def surprisals(self, x: Tensor) -> Tensor:
-        """Images (N, 1, H, W) in [-1, 1] -> nats of each pixel given those before it, (N, H, W)."""
-        binary = (x > 0).float()
-        nats = F.binary_cross_entropy_with_logits(self.logits(binary), binary, reduction="none")
-        return nats[:, 0]
+        """Images (N, 1, H, W) in [-1, 1], each pixel black or white by which it is nearer to ->
+        nats of each pixel given those before it, (N, H, W)."""
+        return self.nats((x > 0).float())
 
     def training_step(self, batch: Batch, step: int, minimize: Minimize) -> dict[str, Tensor]:
-        c, x = self.config, torch.bernoulli(to_unit(batch.x))
-        loss = self.surprisals(signed(x)).flatten(1).sum(dim=1).mean()
+        c, binary = self.config, torch.bernoulli(to_unit(batch.x))
+        loss = self.nats(binary).flatten(1).sum(dim=1).mean()
         minimize(loss, self.opt, lr=warm_cosine(c.lr, step, c.lr_steps, c.warmup))
         return {"nll": loss}
 

@@ -53,6 +53,18 @@ def test_a_gpu_for_each_process_where_a_cluster_shows_each_its_own(monkeypatch):
         distributed.refuse_unlike({}, torch.device("cuda:0"), World(1, 2, 1))
 
 
+def test_products_with_denormal_numbers_are_zero_in_all_threads():
+    code = """
+import torch
+from imggen.system.device import prepare_processor
+torch.set_num_threads(2)
+prepare_processor()
+tiny = torch.full((2**20,), 1e-39)
+print((tiny * 1e30).sum().item())
+"""
+    assert float(subprocess.check_output([sys.executable, "-c", code])) == 0
+
+
 PAGE_FAULTS = """
 import resource, sys, torch
 from imggen.system.device import keep_freed_memory
