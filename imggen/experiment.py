@@ -37,7 +37,7 @@ from imggen.runs.settings import Manifest, as_json, inputs
 from imggen.runs.weights import publishable
 from imggen.system import attempts, distributed
 from imggen.system.command import read_once, run_command
-from imggen.system.device import prepare_processor
+from imggen.system.device import prepare_torch
 from imggen.system.errors import UserError
 from imggen.system.files import Json, sha256_file, sha256_json, write_bytes
 from imggen.system.world import read_environment
@@ -119,7 +119,7 @@ class Experiment:
 
     def run(self, options: Asked) -> None:
         """Trains (or takes the published weights), then evaluates and publishes if asked."""
-        prepare_processor()
+        prepare_torch()
         if options.from_published:
             if read_environment().size > 1:
                 raise UserError("--from-published trains nothing: start it with one process.")

@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +88,16 @@ def first_of(images: Images, n: int, split: str) -> Images:
 
 def digits(root: Path, split: str) -> Images:
     """1,797 hand-written digits of 8x8 pixels (UCI, in scikit-learn): 0..16 scaled to 0..255."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    part = slice(None, -DIGITS_TEST) if split == "train" else slice(-DIGITS_TEST, None)
-    pixels = np.rint(bunch.images[part] * (255 / 16)).astype(np.uint8)
-    labels = torch.from_numpy(bunch.target[part].astype(np.int64))
-    return Images("digits", split, torch.from_numpy(pixels)[:, None], labels, _names("0123456789"))
+    spec = find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise UserError("The digits come with scikit-learn, which is not installed here.")
+    # What sklearn.datasets.load_digits reads: to import that takes a second.
+    file = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    rows = np.loadtxt(file, delimiter=",", dtype=np.int64)
+    rows = rows[:-DIGITS_TEST] if split == "train" else rows[-DIGITS_TEST:]
+    pixels = np.rint(rows[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
+    labels = torch.from_numpy(rows[:, -1].copy())
+    return Images("digits", split, torch.from_numpy(pixels), labels, _names("0123456789"))
 
 
 def _names(values: Iterable[object]) -> tuple[str, ...]:

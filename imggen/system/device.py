@@ -1,4 +1,4 @@
-"""The machine: which device to train on, what to call it, and how to keep the processor quick."""
+"""The machine: which device to train on, what to call it, and what to ask of torch on it."""
 
 from __future__ import annotations
 
@@ -53,17 +53,20 @@ def device_name(device: torch.device) -> str:
     return f"{processor.name()}, {torch.get_num_threads()} threads"
 
 
-def prepare_processor() -> None:
-    """What a process does before it trains or draws on the CPU, as early as it can.
+def prepare_torch() -> None:
+    """What a process asks of torch before it trains or draws, as early as it can."""
+    forget_tiny_numbers()
+    keep_freed_memory()
 
-    Denormal numbers (below 1e-38, which a float32 writes with ever fewer digits) become 0: a
-    product with one takes a processor a hundred times as long, and a softmax whose terms lie far
-    apart is full of them. An IWAE of 50 latents trains five times as fast, to the same weights.
-    Threads take the setting over from the one that starts them: those of torch that run already
-    keep theirs.
+
+def forget_tiny_numbers() -> None:
+    """Denormal numbers (below 1e-38, which float32 writes with ever fewer digits) become 0.
+
+    A product with one takes the processor a hundred times as long, and a softmax whose terms lie
+    far apart is full of them: an IWAE of 50 latents trains five times as fast, to the same weights.
+    Threads take this over from the one that starts them: those that torch has already keep theirs.
     """
     torch.set_flush_denormal(True)
-    keep_freed_memory()
 
 
 def keep_freed_memory() -> None:

@@ -20,7 +20,7 @@ from imggen.methods import Batch, Method, Spec
 from imggen.runs.conditions import conditions_of, offered, refuse_other_classes
 from imggen.runs.folder import RunDir
 from imggen.system import distributed, processor
-from imggen.system.device import device_name, prepare_processor
+from imggen.system.device import device_name, prepare_torch
 from imggen.system.errors import Interrupted, UserError
 from imggen.system.files import Json
 from imggen.system.seeds import derive_seed
@@ -61,7 +61,7 @@ class Trainer:
         """
         config.check()
         self.config, self.run, self.identity = config, run, identity
-        prepare_processor()
+        prepare_torch()
         self.world, self.device = meet(config, identity)
         self.facts: Json = {**(facts or {}), **machine(self.device, self.world)}
         torch.manual_seed(derive_seed("weights", config.seed))

@@ -6,6 +6,7 @@ import json
 import platform
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,8 @@ from imggen.system import distributed, peers
 from imggen.system.device import choose_device
 from imggen.system.errors import UserError
 from imggen.system.world import World
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def test_cuda_without_cuda_is_refused():
@@ -56,13 +59,29 @@ def test_a_gpu_for_each_process_where_a_cluster_shows_each_its_own(monkeypatch):
 def test_products_with_denormal_numbers_are_zero_in_all_threads():
     code = """
 import torch
-from imggen.system.device import prepare_processor
+from imggen.system.device import prepare_torch
 torch.set_num_threads(2)
-prepare_processor()
+prepare_torch()
 tiny = torch.full((2**20,), 1e-39)
 print((tiny * 1e30).sum().item())
 """
     assert float(subprocess.check_output([sys.executable, "-c", code])) == 0
+
+
+def test_training_waits_for_no_library_that_it_does_not_use(tmp_path):
+    code = """
+import sys
+sys.argv = ["x", "--data.name", "digits", "--train.steps", "2", "--train.frames", "0",
+            "--no-publish", "--run-dir", sys.argv[1]]
+import runpy
+try:
+    runpy.run_path("experiments/vae_mnist.py", run_name="__main__")
+finally:
+    print([name for name in ("sklearn", "scipy.stats", "matplotlib") if name in sys.modules])
+"""
+    command = [sys.executable, "-c", code, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.stdout.endswith("[]\n"), done.stdout + done.stderr
 
 
 PAGE_FAULTS = """
