@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -67,12 +67,18 @@ def site(tmp_path_factory) -> Path:
     return target
 
 
+@cache
+def packed(path: Path) -> bytes:
+    """A text as it travels."""
+    return gzip.compress(path.read_bytes(), 6)
+
+
 @pytest.fixture(scope="session")
 def address(site):
     """The site behind a server on this machine, below /imggen/ as on GitHub Pages."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        """Silent, and as GitHub Pages: texts are sent in gzip."""
+        """Silent, and as GitHub Pages: texts travel in gzip, and all may be kept ten minutes."""
 
         def log_message(self, *arguments):
             pass
@@ -80,13 +86,17 @@ def address(site):
         def translate_path(self, path):
             return super().translate_path(path.removeprefix("/imggen") or "/")
 
+        def end_headers(self):
+            self.send_header("Cache-Control", "max-age=600")
+            super().end_headers()
+
         def do_GET(self):
             path = Path(self.translate_path(self.path))
             path = path / "index.html" if path.is_dir() else path
             if path.suffix not in TEXTS or not path.is_file():
                 super().do_GET()
                 return
-            body = gzip.compress(path.read_bytes(), 6)
+            body = packed(path)
             self.send_response(200)
             self.send_header("Content-Type", self.guess_type(str(path)))
             self.send_header("Content-Encoding", "gzip")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,10 @@ def installed(tmp_path_factory) -> Path:
     shutil.copytree(REPOSITORY / "imggen", root / "src" / "imggen", ignore=leave)
     shutil.copytree(REPOSITORY / "docs" / "assets", root / "src" / "docs" / "assets")
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "-q")
-    for command in (
-        ("wheel", "--no-deps", "--no-build-isolation", "-w", root, root / "src"),
-        ("install", "--no-deps", "--target", root / "site"),
-    ):
-        wheels = list(root.glob("*.whl")) if command[0] == "install" else []
-        subprocess.run([*pip, *command, *wheels], check=True, cwd=root)
+    wheel = ("wheel", "--no-deps", "--no-build-isolation", "-w", root, root / "src")
+    subprocess.run([*pip, *wheel], check=True, cwd=root)
+    (built,) = root.glob("*.whl")
+    zipfile.ZipFile(built).extractall(root / "site")
     return root / "site"
 
 

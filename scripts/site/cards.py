@@ -8,13 +8,14 @@ from macro import MacroError
 
 from imggen import sweep
 from imggen.evaluation import latents
-from imggen.studies import comparison, ladder, likes_others, process, trade
+from imggen.studies import binary, comparison, ladder, likes_others, process, trade
 from imggen.studies.requeue import study as requeue
 from imggen.system.files import Json
 
 DOWNLOADS = {
     "metrics": "metrics.json",
     "numbers": "audit.json",
+    "scores": binary.FILE,
     "comparison": comparison.FILE,
     "trainings": sweep.FILE,
     "curve": trade.FILE,

@@ -14,7 +14,7 @@ from PIL import Image
 from imggen import sweep
 from imggen.evaluation import latents
 from imggen.publishing import pictures
-from imggen.studies import dirac, ladder, likes_others, process, readable, trade
+from imggen.studies import binary, dirac, ladder, likes_others, process, readable, trade
 from imggen.studies.audit import audit
 from imggen.studies.chaos import study as chaos
 from imggen.studies.requeue import study as requeue
@@ -23,6 +23,7 @@ KINDS = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGUR
 """The file and the caption of each kind of figure that a page can ask for."""
 for study in (
     audit,
+    binary,
     chaos,
     dirac,
     ladder,

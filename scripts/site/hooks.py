@@ -5,6 +5,7 @@ In Markdown:
     {{ samples dcgan-mnist }}            a figure; also interpolation, training, curves, ...
     {{ metrics dcgan-mnist }}            the table of its metrics
     {{ value dcgan-mnist precision }}    one number with its interval
+    {{ perfect binary-mnist coverage }}  the same of real digits that a coin made binary
     {{ fact dcgan-mnist steps }}         one entry of its manifest
     {{ flops dcgan-mnist }}              what its training cost; with `image` what a sample does
     {{ read readable-mnist dcgan-mnist }}  share of samples that our classifier reads

@@ -19,7 +19,7 @@ from metric_tables import value_text
 from imggen import sweep
 from imggen.evaluation import latents as encoded
 from imggen.evaluation import side_by_side
-from imggen.studies import comparison, ladder, likes_others, readable, trade
+from imggen.studies import binary, comparison, ladder, likes_others, readable, trade
 from imggen.studies.chaos import study as chaos
 from imggen.system.files import Json
 
@@ -62,6 +62,11 @@ class PublishedFiles:
         if entry is None or entry.get("floor") is None:
             raise MacroError(f"{slug} has no floor of {name}")
         return metric_tables.floor_text(name, entry)
+
+    def perfect(self, slug: str, name: str) -> str:
+        """What real images score that a coin made binary, inline."""
+        scores = cast("Result", self.load(slug, binary.FILE))["metrics"]
+        return metric_text(scores, name, f"{slug} has no {name}")
 
     def fact(self, slug: str, path: str) -> str:
         """One entry of the manifest, by a dotted path (config.train.steps)."""

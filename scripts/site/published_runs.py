@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 NUMBERS = (
     "value",
     "floor",
+    "perfect",
     "fact",
     "flops",
     "rung",
@@ -67,6 +68,7 @@ class Site(PublishedFiles):
             "metrics": self.metrics,
             "value": self.value,
             "floor": self.floor,
+            "perfect": self.perfect,
             "fact": self.fact,
             "flops": self.flops,
             "read": self.read,

@@ -153,6 +153,7 @@ def test_it_is_written_down_before_the_imports(tmp_path):
     for number in (1, 2, 3):
         subprocess.run(command, cwd=REPOSITORY, env=environment, check=True)
         assert count(tmp_path) == number
+    subprocess.run([*command, "--help"], cwd=REPOSITORY, env=environment, check=True)
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith("error: 3 attempts of job 7 in a row")
     assert json.loads((tmp_path / attempts.NAME).read_text())["error"] in done.stderr
