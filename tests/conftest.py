@@ -9,8 +9,10 @@ import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from built_site import address, browser, site  # noqa: F401 (fixtures)
@@ -25,7 +27,10 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 LONGEST = (
     "test_a_cluster_disturbs_jobs",
     "test_every_page_in_a_browser",
+    "test_what_two_processes_left",
+    "test_a_run_over_there",
     "test_a_run_killed_many_times",
+    "test_a_small_one_ends",
 )
 """Begun first, so that no worker waits for them at the end."""
 
@@ -41,6 +46,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Else some library finds at the end that its objects were never freed, and says so."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def mnist_root() -> Path:
     """The folder of the real MNIST, else the test is skipped."""
@@ -48,6 +58,24 @@ def mnist_root() -> Path:
     if not (root / "MNIST" / "raw" / "train-images-idx3-ubyte").exists():
         pytest.skip("the real MNIST is not in $IMGGEN_DATA")
     return root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_scores() -> Iterator[None]:
+    """Two clusterings in place of ten, 100 bootstraps in place of 1,000, three counted steps.
+
+    What is tested of scores does not hang on them; their own tests ask for more.
+    """
+    from imggen.evaluation import measure  # here: the process that hands out tests needs no torch
+    from imggen.metrics import prd
+    from imggen.metrics.certainty import estimate
+    from imggen.training import cost
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measure, "prd", SimpleNamespace(prd=partial(prd.prd, runs=2)))
+        patch.setattr(estimate.interval, "__kwdefaults__", {"replicates": 100, "seed": 0})
+        patch.setattr(cost, "COUNTED_STEPS", 3)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -29,8 +29,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def finished(tmp_path_factory, run) -> Path:
     """A short run of the DCGAN, to be damaged."""
     folder = tmp_path_factory.mktemp("finished") / "RUN"
-    done = run("experiments/dcgan_mnist.py", "--data.name", "digits", "--train.steps", "60",
-               "--train.frames", "4", "--run-dir", folder, "--no-publish")  # fmt: skip
+    done = run("experiments/dcgan_mnist.py", "--data.name", "digits", "--train.steps", "20",
+               "--train.frames", "4", "--method.width", "16", "--no-publish",
+               "--run-dir", folder)  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

@@ -79,7 +79,7 @@ def state(change: Callable[[dict], object]) -> Make:
 
 def resumed(*flags: str) -> tuple[str, ...]:
     return script("dcgan_mnist", "--run-dir", "{}/RUN", "--train.frames", "4",
-                  "--train.steps", "60", *flags)  # fmt: skip
+                  "--train.steps", "20", "--method.width", "16", *flags)  # fmt: skip
 
 
 def runs() -> Iterator[Case]:
@@ -94,8 +94,8 @@ def runs() -> Iterator[Case]:
     for what, flags in other.items():
         yield Case(kind, f"of a run that had not {what}", resumed(*flags),
                    "belongs to other settings")  # fmt: skip
-    yield Case(kind, "of more steps than are asked for", resumed("--train.steps", "20"),
-               "already been trained for 60")  # fmt: skip
+    yield Case(kind, "of more steps than are asked for", resumed("--train.steps", "10"),
+               "already been trained for 20")  # fmt: skip
     damages: dict[str, tuple[Make, str]] = {
         "empty": (checkpoints(b""), "truncated or corrupt"),
         "cut": (checkpoints(lambda f: of_run(f)[: len(of_run(f)) // 2]), "truncated or corrupt"),

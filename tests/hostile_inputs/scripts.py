@@ -160,7 +160,7 @@ def places() -> Iterator[Case]:
     yield Case(kind, "imggen status of a folder that is not there",
                ("imggen", "status", "--docs-dir", "{}/none"), "is no folder")  # fmt: skip
     yield Case(kind, "--docs-dir is a file",
-               (*script("dcgan_mnist")[:-1], "--docs-dir", "{}/file"), "Can't publish",
+               ("experiments/dirac_gan.py", "--docs-dir", "{}/file"), "Can't publish",
                content("file", ""))  # fmt: skip
     for flag, command in (("--out", (*SAMPLE, "dcgan-mnist")), ("--figure", (*EVALUATE, "a", "b"))):
         for what, path, says in (

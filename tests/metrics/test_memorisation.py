@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import mannwhitneyu
 
 from imggen.metrics import memorisation
+from imggen.metrics.certainty import estimate
 from imggen.metrics.memorisation import authenticity, data_copying, near_copies, nearest
 
 
@@ -92,7 +93,8 @@ def test_data_copying_is_a_weighted_mann_whitney_test():
     assert data_copying(fake, test, train, cells=1).value == pytest.approx(z)
 
 
-def test_data_copying_is_standard_normal_without_copies_and_far_below_with():
+def test_data_copying_is_standard_normal_without_copies_and_far_below_with(monkeypatch):
+    monkeypatch.setattr(estimate.interval, "__kwdefaults__", {"replicates": 1000, "seed": 0})
     values = []
     for seed in range(60):
         train, test, fake = three_sets(seed, 400, 300)

@@ -207,16 +207,17 @@ SIMULATIONS = 200
 
 
 def estimates_of(generator: np.random.Generator) -> dict[str, estimate.Estimate]:
-    """Two Gaussians, both sets drawn anew: no set of balls, of means or of pairs is given."""
+    """Two Gaussians, both sets drawn anew: no set of means or of pairs is given."""
     real, fake = generator.normal(size=(300, 4)), 0.8 * generator.normal(size=(300, 4)) + 0.4
-    found = {"frechet": frechet.estimate(real, fake), "kid": kid.estimate(real, fake)}
-    real, fake = generator.normal(size=(300, 4)), 1.3 * generator.normal(size=(300, 4))
-    return found | neighbourhoods(real, fake).estimates()
+    return {"frechet": frechet.estimate(real, fake), "kid": kid.estimate(real, fake)}
 
 
 @pytest.mark.slow
 def test_intervals_cover_what_they_claim(monkeypatch):
-    """The truth is the metric's mean over all simulations; 1.5 % is one standard error."""
+    """The truth is the metric's mean over all simulations; 1.5 % is one standard error.
+
+    Those of neighbours are tested with their halves.
+    """
     monkeypatch.setattr(estimate.interval, "__kwdefaults__", {"replicates": 400, "seed": 0})
     results = [estimates_of(np.random.default_rng(i)) for i in range(SIMULATIONS)]
     for name in results[0]:

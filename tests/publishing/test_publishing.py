@@ -130,6 +130,8 @@ def test_facts_of_the_training_stay_when_it_is_published_by_another_process(tmp_
     call(experiment(), tmp_path, "docs", "--no-publish")
     (tmp_path / "run" / "manifest.json").unlink()
     monkeypatch.setattr("imggen.experiment.git_state", lambda: {"commit": "later", "dirty": True})
+    monkeypatch.setattr("imggen.experiment.score", lambda *given, **more: {"metrics": {}})
+    monkeypatch.setattr("imggen.experiment.drawn", lambda shown: {})
     folder = call(experiment(), tmp_path, "docs")
     assert manifest_of(folder)["git"]["commit"] != "later"
 

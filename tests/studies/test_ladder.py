@@ -65,7 +65,7 @@ def test_the_script_draws_scores_and_publishes(mnist_root, tmp_path, capsys):
     """The real thing, with fewer samples: more steps are better, and cost what they say."""
     asked = Options(docs_dir=tmp_path, data=Place(mnist_root))
     lines = (Climb("Euler", "flow-matching-mnist", (1, 4), ("solver=euler",)),)
-    Ladder("rungs", "Rungs", lines, samples=200).run(asked)
+    Ladder("rungs", "Rungs", lines, samples=60).run(asked)
     folder = tmp_path / "assets" / "experiments" / "rungs"
     found = json.loads((folder / FILE).read_text())
     assert [rung["passes"] for rung in found["rungs"]] == [1, 4]

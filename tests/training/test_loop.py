@@ -251,7 +251,7 @@ def test_senseless_settings_are_refused(tmp_path, field, value):
 
 
 COMMON = ("--data.name", "digits", "--train.steps", "150", "--train.precision", "fp32",
-          "--method.width", "16", "--no-publish")  # fmt: skip
+          "--method.width", "16", "--train.frames", "0", "--no-publish")  # fmt: skip
 OFTEN = ("--train.checkpoint-seconds", "0")
 
 
