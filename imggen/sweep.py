@@ -31,6 +31,7 @@ from imggen.runs.provenance import source_hash
 from imggen.runs.settings import as_json, inputs
 from imggen.system import attempts
 from imggen.system.command import run_command
+from imggen.system.device import prepare_torch
 from imggen.system.errors import UserError
 from imggen.system.files import Json, json_bytes, read_json, sha256_json
 from imggen.system.world import read_environment
@@ -183,6 +184,7 @@ class Sweep:
 
         Raises: UserError for options or data that can't be used, before anything is trained.
         """
+        prepare_torch()
         if read_environment().size > 1:
             raise UserError(f"{self.slug} is many small trainings: start it with one process.")
         if options.from_published:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -48,6 +49,13 @@ def wait_for(happened, seconds: float = 90) -> None:
 
 
 @pytest.fixture
+def ends():
+    """Takes processes that must not outlive the test, whatever happens in it."""
+    with contextlib.ExitStack() as stack:
+        yield lambda process: stack.callback(process.kill)
+
+
+@pytest.fixture
 def heard():
     """Ctrl-C, which a shell has its background jobs ignore, and these tests with them."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -82,7 +90,7 @@ def test_a_signal_while_libraries_are_imported_is_quiet(name, code, heard):
 
 
 @pytest.mark.slow
-def test_what_a_shell_ignores_stays_ignored_and_a_second_process_is_refused(run, tmp_path):
+def test_what_a_shell_ignores_stays_ignored_and_a_second_process_is_refused(run, tmp_path, ends):
     """`nohup`: the terminal may close. Whoever starts the same run again is told who has it."""
     process = subprocess.Popen(
         ["nohup", *SCRIPT, str(tmp_path / "run"), "--train.log-steps", "5"],
@@ -91,6 +99,7 @@ def test_what_a_shell_ignores_stays_ignored_and_a_second_process_is_refused(run,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    ends(process)
     rows = tmp_path / "run" / "stats.jsonl"
     wait_for(lambda: rows.exists() and rows.read_text())
     process.send_signal(signal.SIGHUP)
@@ -183,13 +192,14 @@ def test_a_signal_while_data_are_fetched_ends_with_75(run, monkeypatch, tmp_path
 
 
 @pytest.mark.slow
-def test_whoever_reads_the_output_may_leave(tmp_path):
+def test_whoever_reads_the_output_may_leave(tmp_path, ends):
     """`| head -1` does not end a training; a closed terminal does, with a checkpoint."""
     often = "import runpy, sys; from imggen.training import progress; "
     often += "progress.LINE_SECONDS = 0.05; "
     often += "del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
     command = (sys.executable, "-c", often, *SCRIPT[1:], tmp_path / "run", "--train.log-steps", "5")
     process = start(*command, stdout=subprocess.PIPE)
+    ends(process)
     assert "starting" in process.stdout.readline()
     process.stdout.close()
     rows = tmp_path / "run" / "stats.jsonl"

@@ -27,6 +27,8 @@ DOWNLOAD_TIMEOUT_SECONDS = 20
 SPLITS = ("train", "test", "all")
 FIRST = re.compile(r"(?P<whole>\w+)\[:(?P<n>\d+)\]")
 """The first images of a split, as in train[:500]."""
+DIGITS_FILE = Path("data") / "digits.csv.gz"
+"""What scikit-learn reads them from, in its datasets: to import these takes a second."""
 DIGITS_TEST = 360
 """The last 360 of scikit-learn's 1,797 digits are the test split (its own order, 20 %)."""
 
@@ -91,9 +93,13 @@ def digits(root: Path, split: str) -> Images:
     spec = find_spec("sklearn")
     if spec is None or spec.origin is None:
         raise UserError("The digits come with scikit-learn, which is not installed here.")
-    # What sklearn.datasets.load_digits reads: to import that takes a second.
-    file = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
-    rows = np.loadtxt(file, delimiter=",", dtype=np.int64)
+    file = Path(spec.origin).with_name("datasets") / DIGITS_FILE
+    if file.exists():
+        rows = np.loadtxt(file, delimiter=",", dtype=np.int64)
+    else:
+        from sklearn.datasets import load_digits
+
+        rows = np.column_stack(load_digits(return_X_y=True)).astype(np.int64)
     rows = rows[:-DIGITS_TEST] if split == "train" else rows[-DIGITS_TEST:]
     pixels = np.rint(rows[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 1, 8, 8)
     labels = torch.from_numpy(rows[:, -1].copy())

@@ -91,5 +91,6 @@ class Binary:
             FIGURES["coins"][0]: grids.png(grids.sheet(drawn.pixels[:SHOWN], COLUMNS)),
             FILE: json_bytes(found),
         }
-        manifest = common_manifest(self, config, test, SEED) | begun.facts()
+        manifest = common_manifest(self, config, train, SEED) | begun.facts()
+        manifest |= {"features": found["features"]}
         publish_study(self, options, files, manifest)

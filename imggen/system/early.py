@@ -27,7 +27,7 @@ TRY_AGAIN = 75
 """EX_TEMPFAIL: the run saved a checkpoint, or had none to save, and wants to be started again."""
 BAD_INPUT = 2
 """Nothing that another try would change: no scheduler starts it again."""
-NO_RUN = {"-h", "--help", "--from-published"}
+HELP = {"-h", "--help"}
 """Asked with one of these a script begins no run."""
 INTERRUPTED = 130
 """What a shell reports of a program that Ctrl-C ended."""
@@ -57,7 +57,7 @@ def watch() -> None:
 
 def _begin(program: Path) -> None:
     """Under SLURM, writes into the run directory that an attempt begins."""
-    if not read_environment().is_main or NO_RUN & {*sys.argv[1:]}:
+    if not read_environment().is_main or HELP & {*sys.argv[1:]}:
         return
     try:
         attempts.begin(run_dir(sys.argv[1:]) or usual_run_dir(program))

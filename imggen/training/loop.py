@@ -36,7 +36,8 @@ from imggen.training.writer import Writer
 VERSION = 1
 """Of the loop's own arithmetic: order of images, noise, average, precision, clipping.
 
-Whoever changes what a training ends with raises it: what was trained before becomes stale.
+Whoever changes what a training ends with raises it: what was trained before becomes stale. Other
+roundings, as of denormal numbers, are told where a run goes on and in its manifest instead.
 """
 SYNC_STEPS = 10
 """Losses and the time since the last checkpoint are looked at so often."""

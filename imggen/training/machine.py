@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imggen.runs.settings import as_json
-from imggen.system.device import choose_device, device_name
+from imggen.system.device import choose_device, device_name, forgets_tiny_numbers
 from imggen.system.distributed import connect, refuse_unlike
 from imggen.system.files import Json, sha256_json
 from imggen.system.world import World, read_environment
@@ -29,8 +29,9 @@ def meet(config: TrainConfig, identity: Json) -> tuple[World, torch.device]:
 
 
 def machine(device: torch.device, world: World) -> Json:
-    """The facts of a manifest about devices and processes."""
-    return {"device": device_name(device), "world_size": world.size}
+    """The facts of a manifest about devices, processes and their arithmetic."""
+    denormals = "zero" if forgets_tiny_numbers() else "kept"
+    return {"device": device_name(device), "world_size": world.size, "denormals": denormals}
 
 
 def take_own(buffers: Iterable[Tensor], by_rank: Sequence[Sequence[Tensor]], world: World) -> None:
@@ -55,6 +56,7 @@ def other_machine(before: Json, now: Json) -> str:
 
 
 def _told(facts: Json) -> str:
-    """The device, and how many of them where there are several."""
-    size = facts.get("world_size") or 1
-    return f"{size} x {facts.get('device')}" if size > 1 else str(facts.get("device"))
+    """The device, how many of them where there are several, and whether it kept tiny numbers."""
+    size, kept = facts.get("world_size") or 1, facts.get("denormals") != "zero"
+    device = f"{size} x {facts.get('device')}" if size > 1 else str(facts.get("device"))
+    return f"{device} with denormal numbers" if kept else device

@@ -98,6 +98,10 @@ def test_digits_need_no_file_and_never_change():
     assert (len(train), len(test), train.shape) == (1437, 360, (1, 8, 8))
     assert int(train.pixels.max()) == 255
     assert test.sha256 == datasets.load("digits", "all").subset(slice(1437, None)).sha256
+    with pytest.MonkeyPatch.context() as patch:  # another version may keep them elsewhere
+        patch.setattr(datasets, "DIGITS_FILE", Path("elsewhere"))
+        again = datasets.load("digits", "test")
+    assert again.sha256 == test.sha256 and torch.equal(again.labels, test.labels)
     assert train.sha256 == "1a5fd3b5c524e826767083c882fe4f8c91850d3568a78caadaa66eb3fe78f5b6"
 
 

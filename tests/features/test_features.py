@@ -248,6 +248,8 @@ def test_sets_that_share_images_are_told_what_that_means():
         return [w for w in shared_images(sets) if "among the real" in w]
 
     assert warnings() == []
+    whole = evaluate(gather(images_of(real), images_of(cheat)))["warnings"]
+    assert any(warning.startswith("10 of the 30 generated") for warning in whole)
     (said,) = warnings(against=images_of(cheat))
     assert said.startswith("10 of the 30 samples of the second generator")
     (said,) = warnings(train=images_of(real))

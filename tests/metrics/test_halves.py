@@ -62,7 +62,7 @@ def test_halves_know_the_deviation_of_a_plain_mean():
 def test_equal_generators_differ_once_in_twenty_and_unlike_ones_always():
     """With the same real set for both, and paired in it; and intervals cover what they claim.
 
-    The truth is the metric's mean over all simulations; 1.5 % is one standard error.
+    The truth is the metric's mean over all simulations.
     """
     found: dict[str, list[float]] = {}
     alone: dict[str, list[estimate.Estimate]] = {}
