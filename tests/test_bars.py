@@ -21,6 +21,11 @@ def found(slug: str, metric: str) -> dict:
 def test_a_tighter_bound_is_worth_more_than_its_interval():
     vae, iwae = (found(slug, "nll_nats") for slug in ("vae-mnist", "iwae-mnist"))
     assert iwae["interval"][1] < vae["interval"][0] and iwae["value"] <= 86.5
+    fifty = found("iwae-mnist-50", "nll_nats")
+    assert fifty["interval"][1] < vae["interval"][0] and fifty["interval"][0] < iwae["interval"][1]
+    gaps = [round(found(slug, "elbo_nats")["value"] - found(slug, "nll_nats")["value"])
+            for slug in ("vae-mnist", "iwae-mnist", "iwae-mnist-50")]  # fmt: skip
+    assert gaps == [3, 5, 11]
 
 
 def test_exact_nats_are_good_and_not_too_good_to_be_true():

@@ -63,7 +63,7 @@ def forget_tiny_numbers() -> None:
     """Denormal numbers (below 1e-38, which float32 writes with ever fewer digits) become 0.
 
     A product with one takes the processor a hundred times as long, and a softmax whose terms lie
-    far apart is full of them: an IWAE of 50 latents trains five times as fast without. Threads take
+    far apart is full of them: an IWAE of 50 latents trains six times as fast without. Threads take
     this over from the one that starts them: those that torch has already keep theirs.
     """
     torch.set_flush_denormal(True)
