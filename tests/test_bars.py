@@ -31,7 +31,18 @@ def test_a_tighter_bound_is_worth_more_than_its_interval():
 def test_exact_nats_are_good_and_not_too_good_to_be_true():
     """Below 78 there is a leak; a paper that writes pixels or patches in turn reaches 83.5."""
     values = [found(slug, "nll_nats")["value"] for slug in ("igpt-mnist", "pixelcnn-mnist")]
-    assert 78 <= min(values) <= 83.5
+    assert 78 <= min(values) and max(values) <= 83.5
+
+
+def test_a_longer_reach_is_worth_four_nats_and_twice_the_coverage():
+    """What the post shows side by side: features that reach 12 rows, and 24."""
+    short, far = (
+        {name: found(slug, name) for name in ("nll_nats", "coverage", "precision")}
+        for slug in ("pixelcnn-short-mnist", "pixelcnn-mnist")
+    )
+    assert short["nll_nats"]["interval"][0] - far["nll_nats"]["interval"][1] > 3
+    assert far["coverage"]["interval"][0] > 1.7 * short["coverage"]["interval"][1]
+    assert far["precision"]["interval"][0] > short["precision"]["interval"][1]
 
 
 def test_a_model_of_binary_digits_is_near_what_real_ones_score():
