@@ -34,10 +34,9 @@ from imggen.training.progress import Progress
 from imggen.training.writer import Writer
 
 VERSION = 1
-"""Of the loop's own arithmetic: order of images, noise, average, precision, clipping.
-
-Whoever changes what a training ends with raises it: what was trained before becomes stale. Other
-roundings, as of denormal numbers, are told where a run goes on and in its manifest instead.
+"""Of the loop's own arithmetic: order of images, noise, average, precision, clipping. Whoever
+changes what a training ends with raises it: what was trained before becomes stale. (What is done
+with denormal numbers is told in manifests and where a run goes on, instead.)
 """
 SYNC_STEPS = 10
 """Losses and the time since the last checkpoint are looked at so often."""
