@@ -1,7 +1,7 @@
 """Our training steps against plain loops over the same networks, batches and images, in one run.
 
     python scripts/benchmark.py [--methods dcgan wgan_gp sngan igpt glow] [--rounds 5] [--steps 30]
-                                [--json]
+                                [--precisions fp32 bf16] [--json]
 
 Kinds of step: two losses (DCGAN), a gradient penalty (WGAN-GP), spectral normalisation (SNGAN), a
 causal transformer of many tokens (Image GPT), a flow with its log-determinants (Glow, in float32
@@ -10,7 +10,8 @@ always). The plain loops are those of
 between the variants, one at a time, so that a busy machine slows them alike; medians are compared.
 FLOPs are counted by torch and set against what this machine reaches in one large product of
 matrices, of float32 or of bfloat16: by autocast only part of a step runs in the latter (a penalty,
-normalisation and the optimizers do not).
+normalisation and the optimizers do not). A processor that emulates bfloat16 is asked for float32
+alone.
 """
 
 from __future__ import annotations
@@ -36,12 +37,13 @@ from imggen.data.images import Images
 from imggen.methods import Method, Spec, dcgan, glow, igpt, sngan, wgan_gp
 from imggen.runs.folder import RunDir
 from imggen.system.device import device_name
+from imggen.system.processor import emulates_bf16
 from imggen.training.config import TrainConfig
 from imggen.training.cost import flops_per_image
 from imggen.training.loop import Trainer
 
 WARM_UP_STEPS = 10
-LOOPS = ("plain", "ours fp32", "ours bf16", "bare fp32", "bare bf16")
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 PRODUCT = 2048
 """Rows and columns of the matrices whose product gives this machine's peak."""
 
@@ -172,32 +174,41 @@ def ask(pipe: Connection, steps: int) -> float:
         sys.exit("error: a loop ended before it was asked to; its own message is above.")
 
 
-def summary(method: str, measured: dict[str, dict[str, float]]) -> dict[str, Any]:
+def loops(precisions: Sequence[str]) -> list[str]:
+    """A plain loop, and ours with and without what surrounds a step."""
+    return ["plain", *(f"{kind} {name}" for kind in ("ours", "bare") for name in precisions)]
+
+
+def summary(
+    method: str, measured: dict[str, dict[str, float]], precisions: Sequence[str]
+) -> dict[str, Any]:
     """The comparisons that we promise for a method, from what `measure` returns."""
-    speed = {loop: measured["images_per_second"][f"{method} {loop}"] for loop in LOOPS}
-    memory = {loop: measured["peak_memory_mb"][f"{method} {loop}"] for loop in LOOPS}
+    names = loops(precisions)
+    speed = {loop: measured["images_per_second"][f"{method} {loop}"] for loop in names}
+    memory = {loop: measured["peak_memory_mb"][f"{method} {loop}"] for loop in names}
     flops = step_flops(method)
     result: dict[str, Any] = {
         "images_per_second": {loop: round(value) for loop, value in speed.items()},
         "peak_memory_mb": memory,
         "flops_per_image": flops,
     }
-    for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+    for precision in precisions:
         ours, bare = speed[f"ours {precision}"], speed[f"bare {precision}"]
         result[f"speedup_{precision}"] = round(ours / speed["plain"], 2)
         result[f"overhead_{precision}"] = round(bare / ours - 1, 3)
-        result[f"share_of_peak_{precision}"] = round(ours * flops / peak_flops(dtype), 3)
+        peak = peak_flops(PRECISIONS[precision])
+        result[f"share_of_peak_{precision}"] = round(ours * flops / peak, 3)
     return result
 
 
-def tell(method: str, result: dict[str, Any]) -> None:
+def tell(method: str, result: dict[str, Any], precisions: Sequence[str]) -> None:
     """A table for people."""
     speed = result["images_per_second"]
     print(f"{method}, {result['flops_per_image'] / 1e6:.0f} MFLOP an image")
     for name, value in speed.items():
         megabytes = result["peak_memory_mb"][name]
         print(f"  {name:<10}{value:>6} images/s  {value / speed['plain']:.2f}x  {megabytes:>5} MB")
-    for precision in ("fp32", "bf16"):
+    for precision in precisions:
         overhead, share = (result[f"{what}_{precision}"] for what in ("overhead", "share_of_peak"))
         print(
             f"  {precision}: EMA, statistics and checkpoints add {overhead:.1%} to a bare step; "
@@ -211,6 +222,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=30, help="training steps in each round")
     parser.add_argument("--workers", type=int, default=2, help="of the plain loop's DataLoader")
+    default = ["fp32"] if emulates_bf16() else list(PRECISIONS)
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=default)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     load("mnist")  # says what is missing before five processes do
@@ -219,11 +232,11 @@ def main() -> None:
         "batch_size": BATCH,
     }
     for method in options.methods:
-        variants = [f"{method} {loop}" for loop in LOOPS]
+        variants = [f"{method} {loop}" for loop in loops(options.precisions)]
         measured = measure(variants, options.rounds, options.steps, options.workers)
-        results[method] = summary(method, measured)
+        results[method] = summary(method, measured, options.precisions)
         if not options.json:
-            tell(method, results[method])
+            tell(method, results[method], options.precisions)
     if options.json:
         print(json.dumps(results, indent=2))
 
