@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 from built_site import address, browser, site  # noqa: F401 (fixtures)
+from shortcuts import bootstraps
 
 from imggen import cli
 
@@ -68,14 +69,13 @@ def quick_scores() -> Iterator[None]:
     """
     from imggen.evaluation import measure  # here: the process that hands out tests needs no torch
     from imggen.metrics import prd
-    from imggen.metrics.certainty import estimate
     from imggen.system.device import prepare_torch
     from imggen.training import cost
 
     prepare_torch()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measure, "prd", SimpleNamespace(prd=partial(prd.prd, runs=2)))
-        patch.setattr(estimate.interval, "__kwdefaults__", {"replicates": 100, "seed": 0})
+        bootstraps(patch, 100)
         patch.setattr(cost, "COUNTED_STEPS", 3)
         yield
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from shortcuts import lessons
 
 from imggen.experiment import Experiment
-from imggen.metrics import accuracy
 from imggen.publishing.status import load_experiments, status
 from imggen.runs import places
 from imggen.runs.settings import differences
@@ -260,9 +260,8 @@ def test_bad_input_of_sample_is_one_sentence(finished, run, tmp_path):
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory, run):
     """A short run of the conditional GAN, whose samples teach a classifier for a few steps."""
-    fit = accuracy._fit
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(accuracy, "_fit", lambda *given: fit(*given[:-1], steps=60))
+        lessons(patch, 60)
         return short_run(run, "experiments/cgan_mnist.py", tmp_path_factory.mktemp("conditional"))
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from shortcuts import bootstraps, lessons
 
 from imggen.data import datasets, images
 from imggen.evaluation import by_images, report, resolve
 from imggen.evaluation.catalogue import METRICS
 from imggen.evaluation.evaluate import evaluate, gather
 from imggen.features import extract, extractors
-from imggen.metrics import accuracy, clipped, frechet, kid, neighbours
-from imggen.metrics.certainty import estimate
+from imggen.metrics import clipped, frechet, kid, neighbours
 from imggen.metrics.certainty.estimate import compare
 from imggen.system.errors import UserError
 
@@ -139,7 +139,7 @@ def test_two_generators_are_compared_on_the_same_real_images(tmp_path):
 @pytest.mark.parametrize("shift", [0.0, 0.5])
 def test_equal_generators_seldom_differ(shift, monkeypatch):
     """At most one comparison in ten has p < 0.05; fewer where a metric's variance is overstated."""
-    monkeypatch.setattr(estimate.interval, "__kwdefaults__", {"replicates": 20, "seed": 0})
+    bootstraps(monkeypatch, 20)
     differ: dict[str, list[bool]] = {}
     for seed in range(60):
         real, a, b = np.random.default_rng(seed).normal(size=(3, 250, 4))
@@ -162,8 +162,7 @@ def test_equal_generators_seldom_differ(shift, monkeypatch):
 
 
 def test_classes_are_compared_by_name(tmp_path, monkeypatch):
-    fit = accuracy._fit  # a few steps are enough for digits of 8 pixels
-    monkeypatch.setattr(accuracy, "_fit", lambda *given: fit(*given[:-1], steps=150))
+    lessons(monkeypatch, 150)  # enough for digits of 8 pixels
     digits = datasets.load("digits", "train")
     for folder, kept in (("real", range(4)), ("fake", range(1, 4))):
         for label in kept:

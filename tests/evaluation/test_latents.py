@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from shortcuts import bootstraps
 
 from imggen.data.datasets import DataConfig
 from imggen.data.images import Images
@@ -21,7 +22,6 @@ from imggen.evaluation.latents import FIGURES, FILE, active_units, mean, measure
 from imggen.experiment import Experiment
 from imggen.methods import Spec, gan
 from imggen.methods.vae import VAE, Config
-from imggen.metrics.certainty import estimate
 from imggen.publishing.status import check
 from imggen.sweep import FIGURES as SWEPT
 from imggen.sweep import FILE as SWEEP_FILE
@@ -51,7 +51,7 @@ def test_a_unit_at_the_border_widens_the_interval():
 
 
 def test_a_mean_has_the_interval_of_a_mean(monkeypatch):
-    monkeypatch.setattr(estimate.interval, "__kwdefaults__", {"replicates": 1000, "seed": 0})
+    bootstraps(monkeypatch, 1000)
     values = torch.from_numpy(RANDOM.normal(3.0, 2.0, 10_000))
     found, half = mean(values), 1.96 * 2.0 / 100
     assert found["value"] == pytest.approx(values.mean().item())

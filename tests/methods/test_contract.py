@@ -121,7 +121,7 @@ class TestPaper:
         alike = dataclasses.replace(images, pixels=pixels, sources=255 - pixels)
 
         def error(method: Method) -> float:
-            trained = trained_on_digits(method, few_steps(method, 10))
+            trained = quickly(method, 10)
             shown = dataclasses.replace(trained, sources=alike.sources)
             made = generate(shown, 32, seed=0)[0].float() / 255
             return (made - pixels[:32].float() / 255).square().mean().item()
@@ -185,13 +185,11 @@ class TestContract:
         assert not any(w.dtype == torch.float32 for w in weights.values())
         for one in (method, other):
             assert not one.load_state_dict(weights, strict=False).unexpected_keys
-        shown = (trained_on_digits(one, few_steps(one)) for one in (method, other))
-        a, b = (generate(one, 12, seed=0)[0] for one in shown)
+        a, b = (generate(quickly(one), 12, seed=0)[0] for one in (method, other))
         assert torch.equal(a, b)
 
     def test_samples_do_not_depend_on_the_global_generator(self, name):
-        method = a_little_trained(name)
-        trained = trained_on_digits(method, few_steps(method))
+        trained = quickly(a_little_trained(name))
         torch.manual_seed(1)
         first = generate(trained, 8, seed=3)[0]
         torch.manual_seed(2)
@@ -244,7 +242,7 @@ class TestContract:
     def test_cost_is_counted(self, name, tmp_path):
         t = trainer(tmp_path, CASES[name])
         assert flops_per_image(t) > 0
-        found = sampling_cost(trained_on_digits(t.ema, few_steps(t.ema)))
+        found = sampling_cost(quickly(t.ema))
         assert found["flops_per_image"] > 0 and found["ms_per_image"] > 0
         assert found["network_passes"] >= 1
 
@@ -261,6 +259,11 @@ def few_steps(method: Method, steps: int = 2) -> object | None:
     """So few of a solver's many steps: what it does with all of them is tested where it is."""
     kind = getattr(sys.modules[type(method).__module__], "Sampler", None)
     return kind(steps=steps) if kind is not None and getattr(kind, "steps", 0) > steps else None
+
+
+def quickly(method: Method, steps: int = 2) -> Trained:
+    """As if it had seen the digits, and sampled in few steps."""
+    return trained_on_digits(method, few_steps(method, steps))
 
 
 def conditional(kind: str) -> list[str]:
@@ -292,8 +295,7 @@ class TestLabels:
             refuse_other_classes(method.spec, digits())
 
     def test_a_label_that_does_not_exist_is_refused(self, name):
-        method = CASES[name].build(spec_of()).eval()
-        trained = trained_on_digits(method, few_steps(method))
+        trained = quickly(CASES[name].build(spec_of()).eval())
         for label in (-1, 10):
             with pytest.raises(UserError, match="labels go from 0 to 9"):
                 generate(trained, 3, seed=0, label=label)

@@ -9,6 +9,7 @@ from cases import (
     spec_of,
     trained_on_digits,
 )
+from shortcuts import undrawn, unscored
 
 from imggen.data.datasets import DataConfig
 from imggen.experiment import Experiment
@@ -44,8 +45,8 @@ def test_sampler_options_are_parsed_by_name():
 
 
 def test_the_sampler_of_record_and_another_one_are_in_the_manifest(tmp_path, monkeypatch):
-    monkeypatch.setattr("imggen.experiment.score", lambda *given, **more: {"metrics": {}})
-    monkeypatch.setattr("imggen.experiment.drawn", lambda shown: {})
+    unscored(monkeypatch)
+    undrawn(monkeypatch)
     module = STAND_INS["Denoiser"].module
     experiment = Experiment(
         slug="denoiser",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from shortcuts import lessons
 
 from imggen.data import datasets
 from imggen.metrics import accuracy
@@ -39,8 +40,7 @@ def test_dropped_classes_can_not_be_learned_but_the_rest_is_recognised(sets, mon
     x, y, real, labels = sets
     kept = y < 5
     assert share(x[kept], y[kept], real, labels) < 0.6
-    fit = accuracy._fit  # a quarter of the steps is enough for these
-    monkeypatch.setattr(accuracy, "_fit", lambda *given: fit(*given[:-1], steps=150))
+    lessons(monkeypatch, 150)  # a quarter is enough for these
     assert gan_test(x[kept], y[kept], real, labels).value > 0.85
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import mannwhitneyu
+from shortcuts import bootstraps
 
 from imggen.metrics import memorisation
-from imggen.metrics.certainty import estimate
 from imggen.metrics.memorisation import authenticity, data_copying, near_copies, nearest
 
 
@@ -94,7 +94,7 @@ def test_data_copying_is_a_weighted_mann_whitney_test():
 
 
 def test_data_copying_is_standard_normal_without_copies_and_far_below_with(monkeypatch):
-    monkeypatch.setattr(estimate.interval, "__kwdefaults__", {"replicates": 1000, "seed": 0})
+    bootstraps(monkeypatch, 1000)
     values = []
     for seed in range(60):
         train, test, fake = three_sets(seed, 400, 300)

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prdc import compute_prdc
+from shortcuts import bootstraps
+from simulated import holding
 from torch_fidelity.metric_fid import fid_statistics_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 
@@ -218,12 +220,10 @@ def test_intervals_cover_what_they_claim(monkeypatch):
 
     Those of neighbours are tested with their halves.
     """
-    monkeypatch.setattr(estimate.interval, "__kwdefaults__", {"replicates": 400, "seed": 0})
+    bootstraps(monkeypatch, 400)
     results = [estimates_of(np.random.default_rng(i)) for i in range(SIMULATIONS)]
     for name in results[0]:
-        truth = np.mean([found[name].value for found in results])
-        held = [low <= truth <= high for low, high in (r[name].interval() for r in results)]
-        assert 0.92 <= np.mean(held) <= 0.98, (name, np.mean(held))
+        assert 0.92 <= holding([found[name] for found in results]) <= 0.98, name
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist, pdist
 from scipy.stats import betabinom
+from shortcuts import bootstraps
+from simulated import holding
 from vendi_score import vendi
 
 from imggen.metrics import clipped, modes, pairwise, prd
 from imggen.metrics import vendi as ours
-from imggen.metrics.certainty import estimate, halves
+from imggen.metrics.certainty import halves
 from imggen.metrics.certainty.estimate import Estimate
 from imggen.metrics.neighbours import neighbourhoods
 
@@ -137,8 +139,7 @@ def test_modes_and_their_divergence_are_counted_exactly():
     counted = [modes.count_modes(labels, 100) for labels in drawn]
     truth = 100 * (1 - 0.99**300)
     assert np.mean([c.value for c in counted]) == pytest.approx(truth, abs=0.3)
-    held = [low <= truth <= high for low, high in (c.interval() for c in counted)]
-    assert 0.92 <= np.mean(held) <= 1
+    assert 0.92 <= holding(counted, truth) <= 1
     with pytest.raises(ValueError, match="no real ones"):
         modes.label_modes(np.array([1]), 2, reference=np.array([1, 0]))
     with pytest.raises(ValueError, match="not below 3"):
@@ -201,7 +202,7 @@ def test_clipped_metrics_fall_in_proportion_to_the_share_of_bad_samples():
 @pytest.mark.parametrize("ratio", [1, 5, 100])
 def test_the_divergence_of_classes_counts_with_the_real_sample(ratio, monkeypatch):
     """Both sets are drawn anew: 95 % intervals that take the real shares as known hold 73-90 %."""
-    monkeypatch.setattr(estimate.interval, "__kwdefaults__", {"replicates": 300, "seed": 0})
+    bootstraps(monkeypatch, 300)
     shares = ratio ** -np.linspace(0, 1, 10)
     shares /= shares.sum()
     found = []
@@ -209,9 +210,7 @@ def test_the_divergence_of_classes_counts_with_the_real_sample(ratio, monkeypatc
         generator = np.random.default_rng(seed)
         real, fake = generator.integers(0, 10, 500), generator.choice(10, 500, p=shares)
         found.append(modes.against_labels(fake, real, 10))
-    truth = np.mean([each.value for each in found])
-    held = [low <= truth <= high for low, high in (e.interval() for e in found)]
-    assert 0.91 <= np.mean(held) <= 1
+    assert 0.91 <= holding(found) <= 1
 
 
 def test_the_divergence_of_stacked_digits_knows_what_one_real_image_moves():

@@ -10,6 +10,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
+from shortcuts import undrawn, unscored
 
 from imggen.data import datasets
 from imggen.data.datasets import DataConfig
@@ -130,8 +131,8 @@ def test_facts_of_the_training_stay_when_it_is_published_by_another_process(tmp_
     call(experiment(), tmp_path, "docs", "--no-publish")
     (tmp_path / "run" / "manifest.json").unlink()
     monkeypatch.setattr("imggen.experiment.git_state", lambda: {"commit": "later", "dirty": True})
-    monkeypatch.setattr("imggen.experiment.score", lambda *given, **more: {"metrics": {}})
-    monkeypatch.setattr("imggen.experiment.drawn", lambda shown: {})
+    unscored(monkeypatch)
+    undrawn(monkeypatch)
     folder = call(experiment(), tmp_path, "docs")
     assert manifest_of(folder)["git"]["commit"] != "later"
 

@@ -249,14 +249,14 @@ def test_senseless_settings_are_refused(tmp_path, field, value):
         trainer(tmp_path, **{field: value})
 
 
-COMMON = ("--data.name", "digits", "--train.steps", "150", "--train.precision", "fp32",
-          "--method.width", "16", "--train.frames", "0", "--no-publish")  # fmt: skip
-OFTEN = ("--train.checkpoint-seconds", "0")
+SCRIPT = ("experiments/dcgan_mnist.py", "--data.name", "digits", "--train.steps", "150",
+          "--train.precision", "fp32", "--method.width", "16", "--train.frames", "0",
+          "--train.checkpoint-seconds", "0", "--no-publish")  # fmt: skip
 
 
-def start(script: str, folder: Path) -> subprocess.Popen:
+def start(folder: Path) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, f"experiments/{script}.py", *COMMON, *OFTEN, "--run-dir", str(folder)],
+        [sys.executable, *SCRIPT, "--run-dir", str(folder)],
         cwd=REPOSITORY,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
@@ -269,13 +269,13 @@ def start(script: str, folder: Path) -> subprocess.Popen:
 def test_a_run_that_was_killed_and_stopped_ends_with_the_same_bits(tmp_path):
     """SIGKILL, then SIGTERM, which saves a checkpoint and asks for another turn: the same weights
     as an undisturbed run's. At any moment, and many times: the chaos study and its test."""
-    whole = start("dcgan_mnist", tmp_path / "whole")
+    whole = start(tmp_path / "whole")
     output, _ = whole.communicate(timeout=300)
     assert whole.returncode == 0, output
     newest = tmp_path / "killed" / checkpoint.NAME
     for kill, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 75)):
         before = newest.stat().st_mtime_ns if newest.exists() else 0
-        process = start("dcgan_mnist", tmp_path / "killed")
+        process = start(tmp_path / "killed")
         # Wait until it trains: killing the import of torch would prove nothing.
         while process.poll() is None and (
             not newest.exists() or newest.stat().st_mtime_ns == before
@@ -287,7 +287,7 @@ def test_a_run_that_was_killed_and_stopped_ends_with_the_same_bits(tmp_path):
     assert "the same command goes on from there" in output
     assert 0 < checkpoint.read(tmp_path / "killed" / checkpoint.NAME)["step"] < 150
     assert not (tmp_path / "killed" / "manifest.json").exists()
-    final = start("dcgan_mnist", tmp_path / "killed")
+    final = start(tmp_path / "killed")
     output, _ = final.communicate(timeout=300)
     assert final.returncode == 0 and "resuming at step" in output, output
     weights = [sha256_file(tmp_path / name / "weights.safetensors") for name in ("whole", "killed")]
