@@ -5,18 +5,24 @@ from imggen.experiment import Experiment
 from imggen.methods.edm import EDM, Config, Sampler
 from imggen.training.config import TrainConfig
 
-STEPS = 5_500
+STEPS = 15_000
 
 experiment = Experiment(
     slug="edm-mnist",
     title="EDM on MNIST",
     method=EDM,
-    settings=Config(width=56, guide_width=24, sigma_data=0.96, lr_steps=STEPS),
-    data=DataConfig(name="mnist"),
-    train=TrainConfig(
-        steps=STEPS, batch_size=512, precision="bf16", ema_halflife_images=90_000, clip_norm=1.0
+    settings=Config(
+        width=48,
+        guide_width=16,
+        guide_every=8,
+        sigma_data=0.96,
+        P_mean=-0.55,
+        lr=2e-3,
+        lr_steps=STEPS,
     ),
-    sampler=Sampler(steps=9),
+    data=DataConfig(name="mnist"),
+    train=TrainConfig(steps=STEPS, batch_size=64, ema_halflife_images=40_000, clip_norm=1.0),
+    sampler=Sampler(solver="2m", steps=18, precision="fp32"),
 )
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ narrower network is trained beside the first, and `Sampler.autoguidance` \(w\) t
   has 56 million; no dropout and no augmentation.
 - Pixels lie in [-1, 1] and are not centred; \(\sigma_d\) is their root mean square about 0, where
   the paper sets .5, the deviation of its photos.
-- The guide sees as many images as the network that it guides, where the second paper's sees fewer
-  as well.
+- The guide learns at the pace and for the time of the network that it guides; `guide_every` leaves
+  batches out, so that it sees fewer images, as the second paper's does.
 - The rate rises over `warmup` steps and falls to 0 on half a cosine, where the paper's rises and
   stays.
 - Without stochastic sampling (Algorithm 2 there). What is sampled is float32, where the first
@@ -76,6 +76,8 @@ class Config:
     """Channels at half the image's size; twice as many at a quarter."""
     guide_width: int | None = None
     """The same of a second, worse network for autoguidance. None: there is none."""
+    guide_every: int = 1
+    """The guide learns from one batch of so many: fewer images make it worse as well."""
     label_dropout: float = 0.1
     """Share of the images whose label is left out (Ho and Salimans 2022: .1 to .2)."""
     sigma_data: float = 0.5
@@ -143,7 +145,7 @@ class EDM(nn.Module):
     def __init__(self, config: Config, spec: Spec) -> None:
         super().__init__()
         c = config
-        at_least(1, width=c.width, guide_width=c.guide_width)
+        at_least(1, width=c.width, guide_width=c.guide_width, guide_every=c.guide_every)
         at_least(1, lr_steps=c.lr_steps, warmup=c.warmup)
         if not c.sigma_data > 0:
             raise ValueError(f"sigma_data is {c.sigma_data}, and must be above 0")
@@ -174,7 +176,7 @@ class EDM(nn.Module):
         lr = warm_cosine(c.lr, step, c.lr_steps, c.warmup)
         stats = {"loss": self.loss(self.F, x, z, sigma, y)}
         minimize(stats["loss"], self.optimizers["F"], lr=lr)
-        if self.guide is not None:
+        if self.guide is not None and step % c.guide_every == 0:
             stats["loss_guide"] = self.loss(self.guide, x, z, sigma, y)
             minimize(stats["loss_guide"], self.optimizers["guide"], lr=lr)
         return stats
