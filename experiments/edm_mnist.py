@@ -5,7 +5,7 @@ from imggen.experiment import Experiment
 from imggen.methods.edm import EDM, Config, Sampler
 from imggen.training.config import TrainConfig
 
-STEPS = 15_000
+STEPS = 12_500
 
 experiment = Experiment(
     slug="edm-mnist",
