@@ -13,8 +13,6 @@ import tyro
 from imggen.data.datasets import DataConfig
 from imggen.data.images import Images
 from imggen.data.shared import load_once
-from imggen.evaluation.evaluate import LEAST
-from imggen.evaluation.method import score
 from imggen.methods import Method, Spec
 from imggen.publishing.pictures import Shown, draw_frame, drawn, kept
 from imggen.publishing.publish import publish
@@ -157,6 +155,8 @@ class Experiment:
 
         Raises: UserError, before anything is trained, when there are too few images for that.
         """
+        from imggen.evaluation.evaluate import LEAST  # takes half a second
+
         test = options.data.load("test")
         for part in (images, test):
             if len(part) < LEAST:
@@ -251,6 +251,8 @@ class Experiment:
         trained = dataclasses.replace(shown.trained, sources=test.sources)
         shown = dataclasses.replace(shown, trained=trained)
         files = {**drawn(shown), run.weights.name: run.weights.read_bytes()}
+        from imggen.evaluation.method import score  # takes half a second
+
         metrics = score(self.slug, trained, train=images, test=test, log=run.log)
         publish(folder, files, metrics, manifest | {"sampling": sampling_cost(trained)})
         run.log(f"published in {folder}")
@@ -275,6 +277,8 @@ class Experiment:
         folder = target_folder(self, options, config)
         trained, weights = publishable(trained)
         files = {RunDir(folder).weights.name: weights, **kept(source, manifest)}
+        from imggen.evaluation.method import score
+
         metrics = score(self.slug, trained, train=images, test=test, log=print)
         manifest |= {"config": config, "config_hash": sha256_json(inputs(config))}
         manifest |= {"sampling": sampling_cost(trained)}

@@ -41,10 +41,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.name.startswith(LONGEST))
 
 
+def pytest_configure() -> None:
+    """Imports leave no garbage worth its collector's time."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """What is imported stays: the collector of garbage need not look through it again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:

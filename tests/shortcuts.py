@@ -22,7 +22,7 @@ def lessons(patch: pytest.MonkeyPatch, steps: int) -> None:
 
 def unscored(patch: pytest.MonkeyPatch) -> None:
     """Publications without their scores."""
-    patch.setattr("imggen.experiment.score", lambda *given, **more: {"metrics": {}})
+    patch.setattr("imggen.evaluation.method.score", lambda *given, **more: {"metrics": {}})
 
 
 def undrawn(patch: pytest.MonkeyPatch) -> None:

@@ -169,7 +169,7 @@ def test_a_signal_outside_the_loop_ends_with_75(run, monkeypatch, tmp_path):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
 
-    monkeypatch.setattr("imggen.experiment.score", stopped)
+    monkeypatch.setattr("imggen.evaluation.method.score", stopped)
     command = ("experiments/dcgan_mnist.py", *QUICK)
     places = ("--run-dir", tmp_path / "run", "--docs-dir", tmp_path / "docs")
     done = run(*command, *places)

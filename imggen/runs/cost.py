@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from imggen.runs.sampling import SEED, Trained, conditions, draw, fixed_latents
 from imggen.system.device import device_name
@@ -23,6 +22,8 @@ def sampling_cost(trained: Trained) -> dict[str, float | str]:
     A pass is a call of one of the method's own networks with one image; of several networks the
     one that is called most often counts. Guidance, which asks a network twice, counts twice.
     """
+    from torch.utils.flop_counter import FlopCounterMode  # imports Triton, a compiler
+
     with FlopCounterMode(display=False) as flops:
         passes = network_passes(trained)
     z, y = _asked(trained, TIMED)

@@ -6,7 +6,9 @@ Only in the processes of our own commands: whoever imports imggen keeps their ow
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import os
 import re
 import signal
@@ -29,6 +31,10 @@ BAD_INPUT = 2
 """Nothing that another try would change: no scheduler starts it again."""
 HELP = {"-h", "--help"}
 """Asked with one of these a script begins no run."""
+LASTING = 10_000
+"""Objects between two looks for garbage: 700 are Python's own, and torch makes hundreds of
+thousands that all last. A second less until a training begins.
+"""
 INTERRUPTED = 130
 """What a shell reports of a program that Ctrl-C ended."""
 
@@ -40,6 +46,8 @@ def watch() -> None:
     ours |= program.name in ("imggen", "imggen.exe") and program.parent == Path(sys.prefix) / "bin"
     if not ours or threading.current_thread() is not threading.main_thread():
         return
+    gc.set_threshold(LASTING)
+    atexit.register(_leave)
     try:
         size = read_environment().size
     except UserError as error:
@@ -53,6 +61,15 @@ def watch() -> None:
             signal.signal(number, _end)
     if program.parent == EXPERIMENTS:
         _begin(program)
+
+
+def _leave() -> None:
+    """At the end memory goes as a whole: looking through it once more takes a second.
+
+    Where Triton was imported that look is needed: it complains of whatever was not freed.
+    """
+    if "triton._C" not in sys.modules:
+        gc.freeze()
 
 
 def _begin(program: Path) -> None:

@@ -8,8 +8,8 @@ import random
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils.flop_counter import FlopCounterMode
 
+from imggen.system import compiler
 from imggen.training.loop import Trainer
 
 COUNTED_STEPS = 24
@@ -22,6 +22,8 @@ def flops_per_image(trainer: Trainer) -> float:
     A multiplication with addition counts as two. The weights stay as they are; running statistics
     move.
     """
+    from torch.utils.flop_counter import FlopCounterMode  # imports Triton, a compiler
+
     last = trainer.config.steps
     dice = random.Random(0)
     steps = sorted(dice.sample(range(last), min(COUNTED_STEPS, last)))
@@ -38,6 +40,7 @@ def flops_per_image(trainer: Trainer) -> float:
             counter = FlopCounterMode(display=False)
             counter.mod_tracker = _NoModules()  # type: ignore[assignment]
             with counter:
+                compiler.leave_alone(type(counter.mode).__torch_dispatch__)  # type: ignore[union-attr]
                 trainer.method.training_step(trainer.batch(step), step, backward_only)
             total += counter.get_total_flops()
     share = trainer.config.batch_size // trainer.world.size

@@ -19,7 +19,7 @@ from imggen.data.images import Images, normalise
 from imggen.methods import Batch, Method, Spec
 from imggen.runs.conditions import conditions_of, offered, refuse_other_classes
 from imggen.runs.folder import RunDir
-from imggen.system import distributed, processor
+from imggen.system import compiler, distributed, processor
 from imggen.system.device import device_name, prepare_torch
 from imggen.system.errors import Interrupted, UserError
 from imggen.system.files import Json
@@ -113,7 +113,7 @@ class Trainer:
                 nn.utils.clip_grads_with_norm_(parameters, self.config.clip_norm, norm)
             self.finite &= loss.detach().isfinite() & norm.isfinite()
             self.settle()
-            optimizer.step()
+            compiler.move(optimizer)
         # Autocast keeps bf16 copies of the weights: the next forward pass needs the new ones.
         torch.clear_autocast_cache()
 

@@ -5,11 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
-import os
-import re
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -43,7 +39,6 @@ from imggen.runs.weights import halved
 from imggen.system.errors import UserError
 from imggen.training.cost import flops_per_image
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 GREY_ONLY = {"pixelcnn"}
 """Papers that refuse colours."""
 
@@ -357,45 +352,3 @@ def test_what_a_phase_does_not_train_stays(tmp_path):
     assert all(map(torch.equal, first, t.method.encoder.parameters()))
     assert not all(map(torch.equal, prior, t.method.prior.parameters()))
     assert math.isfinite(t.window["code"].item()) and t.window_steps["code"] == 10
-
-
-@pytest.mark.slow
-def test_two_processes_stay_in_step_and_resume(tmp_path):
-    """Two gloo ranks by torchrun end with the same weights, whether stopped or not."""
-    script = tmp_path / "ranks.py"
-    script.write_text(
-        "import sys, torch, torch.distributed as dist\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from pathlib import Path\n"
-        "from imggen.system import distributed, peers\n"
-        "from imggen.system.command import end\n"
-        "from cases import CASES, keep_no_frame, trainer\n"
-        "for case in CASES:\n"
-        "    for name, stops in (('whole', (8,)), ('parts', (5, 8))):\n"
-        "        for steps in stops:\n"
-        "            t = trainer(Path(sys.argv[1]) / case / name, CASES[case], steps=steps)\n"
-        "            t.train(keep_no_frame)\n"
-        "            peers.peers().wait_for_all()\n"
-        "        tensors = [*t.method.parameters(), *t.method.buffers()]\n"
-        "        flat = torch.cat([p.detach().flatten().double() for p in tensors])\n"
-        "        both = [torch.zeros_like(flat), torch.zeros_like(flat)]\n"
-        "        dist.all_gather(both, flat)\n"
-        "        assert torch.equal(*both), f'{case}: ranks drifted apart'\n"
-        "        if t.world.is_main:\n"
-        "            print(case, name, flat.sum().item())\n"
-        "distributed.disconnect()\n"
-        "end(0)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]  # noqa: RUF005
-        + [script, tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=REPOSITORY,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    sums = dict(re.findall(r"^(\w+ (?:whole|parts)) (\S+)$", done.stdout, re.MULTILINE))
-    for case in CASES:
-        assert sums[f"{case} whole"] == sums[f"{case} parts"], case

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
 import os
 import signal
 import sys
@@ -16,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from imggen.data import datasets
 from imggen.methods import Batch, Spec, vae
 from imggen.runs.folder import RunDir
-from imggen.system import distributed
+from imggen.system import distributed, peers
 from imggen.system.command import run_command
 from imggen.system.errors import Interrupted
 from imggen.system.seeds import derive_seed
@@ -159,9 +161,28 @@ def stopped(folder: Path) -> None:
     writer.write = write
 
 
+def in_step(folder: Path) -> None:
+    """Every paper and stand-in, trained whole and in two parts: hashes of what each ends with."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "methods"))
+    from cases import CASES, keep_no_frame
+    from cases import trainer as of_case
+
+    ends: dict[str, dict[str, str]] = {}
+    for name, case in CASES.items():
+        for kind, stops in (("whole", (8,)), ("parts", (5, 8))):
+            for steps in stops:
+                t = of_case(folder / name / kind, case, steps=steps)
+                t.train(keep_no_frame)
+                peers.peers().wait_for_all()
+            bits = flat(t).double().numpy().tobytes()
+            ends.setdefault(name, {})[kind] = hashlib.sha256(bits).hexdigest()
+    (folder / f"ends-{read_environment().rank}.json").write_text(json.dumps(ends))
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+        in_step(folder / "in-step")
         curves(folder / "two")
         remembered(folder / "two")
         stopped(folder)

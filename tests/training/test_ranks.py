@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -25,11 +26,21 @@ def two(tmp_path_factory) -> Path:
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2",
          "--max-restarts=2", ranks.__file__, folder],
-        cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120,
+        cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (folder / "said").write_text(done.stdout + done.stderr)
     return folder
+
+
+def all_methods_stay_in_step_and_resume(two: Path) -> None:
+    """Both processes end with the same weights, whether stopped on the way or not."""
+    first, second = (
+        json.loads((two / "in-step" / f"ends-{rank}.json").read_text()) for rank in (0, 1)
+    )
+    assert first == second and len(first) > 25
+    for name, ends in first.items():
+        assert ends["whole"] == ends["parts"], name
 
 
 def two_processes_give_the_curve_of_one(two: Path, tmp_path: Path) -> None:
@@ -97,6 +108,7 @@ def another_number_of_processes_goes_on_and_says_so(two: Path) -> None:
 @pytest.mark.slow
 def test_what_two_processes_left(two, tmp_path):
     """All of it at once: made by each worker anew it would take longest of all."""
+    all_methods_stay_in_step_and_resume(two)
     two_processes_give_the_curve_of_one(two, tmp_path)
     torchrun_starts_again_what_was_killed_and_the_others_follow_rank_0(two)
     no_process_ends_before_the_checkpoint_of_rank_0_is_on_the_disk(two)
