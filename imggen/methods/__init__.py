@@ -14,10 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from imggen.system import compiler
-
-compiler.leave_optimizers_alone()
-
 Shape = tuple[int, int, int]
 Panels = Mapping[str, tuple[str, ...]]
 """Statistics that are drawn together, by the label of their y-axis."""

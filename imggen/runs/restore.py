@@ -23,12 +23,14 @@ from imggen.methods import Method, Spec
 from imggen.runs.places import find
 from imggen.runs.sampling import Trained, generated
 from imggen.runs.settings import Manifest
+from imggen.system import compiler
 from imggen.system.errors import UserError
 from imggen.system.files import read_json, sha256_file
 
 
 def build(manifest: Manifest) -> Method:
     """The method that a manifest describes, with fresh weights."""
+    compiler.leave_optimizers_alone()
     module, kind = paper(manifest)
     shape, classes, source = (manifest["spec"][key] for key in Spec._fields)
     spec = Spec(tuple(shape), classes, source and tuple(source))

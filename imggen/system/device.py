@@ -7,7 +7,7 @@ import platform
 
 import torch
 
-from imggen.system import processor
+from imggen.system import compiler, processor
 from imggen.system.errors import UserError
 from imggen.system.world import World
 
@@ -55,6 +55,7 @@ def device_name(device: torch.device) -> str:
 
 def prepare_torch() -> None:
     """What a process asks for before it trains, as early as it can: before threads are started."""
+    compiler.leave_optimizers_alone()
     forget_tiny_numbers()
     keep_freed_memory()
 

@@ -206,7 +206,7 @@ def test_the_divergence_of_classes_counts_with_the_real_sample(ratio, monkeypatc
     shares = ratio ** -np.linspace(0, 1, 10)
     shares /= shares.sum()
     found = []
-    for seed in range(100):
+    for seed in range(200):
         generator = np.random.default_rng(seed)
         real, fake = generator.integers(0, 10, 500), generator.choice(10, 500, p=shares)
         found.append(modes.against_labels(fake, real, 10))
