@@ -11,6 +11,7 @@ experiment = Ladder(
         Climb("DDPM, DPM-Solver++", "ddpm-mnist", (5, 10, 20), ("solver=2m",)),
         Climb("EDM, Euler", "edm-mnist", (9, 18), ("solver=euler",)),
         Climb("EDM, Heun", "edm-mnist", (5, 9), ("solver=heun",)),
+        Climb("EDM, DPM-Solver++", "edm-mnist", (5, 9, 18), ("solver=2m",)),
         Climb("flow, Euler", "flow-matching-mnist", (4, 8, 16, 32), ("solver=euler",)),
         Climb("flow, Heun", "flow-matching-mnist", (2, 4, 10), ("solver=heun",)),
     ),
