@@ -182,9 +182,10 @@ class PublishedFiles:
         return cast("likes_others.Answer", models[model])
 
     def traded(self, slug: str, value: str, name: str) -> str:
-        """One metric at one value of a sampler's setting."""
+        """One metric at one value of a sampler's setting, or of `floor`: real training images."""
         found = cast(trade.Traded, self.load(slug, trade.FILE))
         rows = {row["value"]: row["metrics"] for row in found["settings"]}
+        rows["floor"] = found["floor"]
         return metric_text(rows.get(value, {}), name, f"{slug} has no {name} at {value}")
 
     def climb(self, slug: str, *names: str) -> str:
