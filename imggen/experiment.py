@@ -155,6 +155,7 @@ class Experiment:
 
         Raises: UserError, before anything is trained, when there are too few images for that.
         """
+        from imggen.evaluation import method  # noqa: F401 (now: hours later it may be other code)
         from imggen.evaluation.evaluate import LEAST  # takes half a second
 
         test = options.data.load("test")
@@ -251,7 +252,7 @@ class Experiment:
         trained = dataclasses.replace(shown.trained, sources=test.sources)
         shown = dataclasses.replace(shown, trained=trained)
         files = {**drawn(shown), run.weights.name: run.weights.read_bytes()}
-        from imggen.evaluation.method import score  # takes half a second
+        from imggen.evaluation.method import score
 
         metrics = score(self.slug, trained, train=images, test=test, log=run.log)
         publish(folder, files, metrics, manifest | {"sampling": sampling_cost(trained)})

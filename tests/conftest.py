@@ -50,6 +50,10 @@ def pytest_collection_finish() -> None:
     """What is imported stays: the collector of garbage need not look through it again."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtestloop() -> None:
+    """Here, since the process that hands out tests collects none."""
     gc.enable()
 
 

@@ -44,6 +44,9 @@ narrower network is trained beside the first, and `Sampler.autoguidance` \(w\) t
   batches out, so that it sees fewer images, as the second paper's does.
 - The rate rises over `warmup` steps and falls to 0 on half a cosine, where the paper's rises and
   stays.
+- `solver="2m"` samples with DPM-Solver++ ([arXiv:2211.01095](https://arxiv.org/abs/2211.01095)) in
+  place of Heun's method. The experiment does, and draws \(\ln \sigma\) around -.55: the paper's
+  -1.2, moved by the logarithm of the ratio of both \(\sigma_d\); its rate is twice the paper's.
 - Without stochastic sampling (Algorithm 2 there). What is sampled is float32, where the first
   paper's released code has float64.
 - Samples come from an exponential moving average of the weights, kept by the loop.

@@ -8,6 +8,7 @@ another version of torch does this in another way, the compiler is imported and 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,13 @@ from torch.optim import Optimizer
 
 
 def leave_alone(*functions: Callable[..., Any]) -> None:
-    """Marks functions of torch as those that its compiler must not touch, without asking it."""
+    """Calls of these functions no longer import the compiler.
+
+    It could trace into them, where somebody imports it later. Where it was imported before, nothing
+    is changed.
+    """
+    if "torch._dynamo" in sys.modules:
+        return
     for function in functions:
         plain = inspect.unwrap(function)
         plain.__dynamo_disable = plain  # type: ignore[attr-defined]
@@ -33,6 +40,9 @@ def leave_optimizers_alone() -> None:
 
 
 def move(optimizer: Optimizer) -> None:
-    """`optimizer.step()` without its hooks, of which ours have none."""
+    """`optimizer.step()` without the wrapper that imports the compiler, unless it holds hooks."""
+    if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
+        optimizer.step()
+        return
     with torch.no_grad():
         inspect.unwrap(type(optimizer).step)(optimizer)

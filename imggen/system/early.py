@@ -1,5 +1,6 @@
 """What a stop signal does while a command still imports its libraries: it ends without a word of
-Python, and a cluster may start it again. Under a scheduler, also that it began.
+Python, and a cluster may start it again. Under a scheduler, also that it began. And how rarely
+Python looks for garbage while that lasts.
 
 Only in the processes of our own commands: whoever imports imggen keeps their own handlers.
 """
@@ -33,7 +34,8 @@ HELP = {"-h", "--help"}
 """Asked with one of these a script begins no run."""
 LASTING = 10_000
 """Objects between two looks for garbage: 700 are Python's own, and torch makes hundreds of
-thousands that all last. A second less until a training begins.
+thousands that all last. A second less until a training begins. It stays so: a step of training
+makes little garbage, and each look goes through all that torch has made.
 """
 INTERRUPTED = 130
 """What a shell reports of a program that Ctrl-C ended."""

@@ -138,7 +138,7 @@ def test_two_generators_are_compared_on_the_same_real_images(tmp_path):
 
 @pytest.mark.parametrize("shift", [0.0, 0.5])
 def test_equal_generators_seldom_differ(shift, monkeypatch):
-    """At most one comparison in ten has p < 0.05; fewer where a metric's variance is overstated."""
+    """At most one in eight has p < 0.05; fewer where a metric's variance is overstated."""
     bootstraps(monkeypatch, 20)
     differ: dict[str, list[bool]] = {}
     for seed in range(40):

@@ -169,7 +169,7 @@ def in_step(folder: Path) -> None:
 
     ends: dict[str, dict[str, str]] = {}
     for name, case in CASES.items():
-        for kind, stops in (("whole", (4,)), ("parts", (3, 4))):
+        for kind, stops in (("whole", (8,)), ("parts", (5, 8))):
             for steps in stops:
                 t = of_case(folder / name / kind, case, steps=steps)
                 t.train(keep_no_frame)
