@@ -246,14 +246,14 @@ class Experiment:
         manifest: Manifest,
     ) -> None:
         """Figures, metrics and manifest into docs/, or below the run for other settings."""
+        from imggen.evaluation.method import score
+
         folder = target_folder(self, options, manifest["config"])
         test, run = shown.test, shown.run
         assert run is not None
         trained = dataclasses.replace(shown.trained, sources=test.sources)
         shown = dataclasses.replace(shown, trained=trained)
         files = {**drawn(shown), run.weights.name: run.weights.read_bytes()}
-        from imggen.evaluation.method import score
-
         metrics = score(self.slug, trained, train=images, test=test, log=run.log)
         publish(folder, files, metrics, manifest | {"sampling": sampling_cost(trained)})
         run.log(f"published in {folder}")
@@ -263,6 +263,8 @@ class Experiment:
 
         Training curves and the training GIF are kept: only a training can make them.
         """
+        from imggen.evaluation.method import score
+
         source = published_folder(self, options, options.config())
         trained, manifest = restore.load(source)
         data = restore.recorded_data(manifest, options.data.root)
@@ -278,8 +280,6 @@ class Experiment:
         folder = target_folder(self, options, config)
         trained, weights = publishable(trained)
         files = {RunDir(folder).weights.name: weights, **kept(source, manifest)}
-        from imggen.evaluation.method import score
-
         metrics = score(self.slug, trained, train=images, test=test, log=print)
         manifest |= {"config": config, "config_hash": sha256_json(inputs(config))}
         manifest |= {"sampling": sampling_cost(trained)}

@@ -138,10 +138,10 @@ def test_two_generators_are_compared_on_the_same_real_images(tmp_path):
 
 @pytest.mark.parametrize("shift", [0.0, 0.5])
 def test_equal_generators_seldom_differ(shift, monkeypatch):
-    """At most one in eight has p < 0.05; fewer where a metric's variance is overstated."""
+    """At most one comparison in ten has p < 0.05; fewer where a metric's variance is overstated."""
     bootstraps(monkeypatch, 20)
     differ: dict[str, list[bool]] = {}
-    for seed in range(40):
+    for seed in range(60):
         real, a, b = np.random.default_rng(seed).normal(size=(3, 250, 4))
         found = []
         for fake in (a + shift, b + shift):
@@ -156,7 +156,7 @@ def test_equal_generators_seldom_differ(shift, monkeypatch):
             p = compare(found[0][name], found[1][name]).p_value
             differ.setdefault(name, []).append(p < 0.05)
     for name, cases in differ.items():
-        assert np.mean(cases) <= 0.125, name
+        assert np.mean(cases) <= 0.12, name
     if shift:
         assert np.mean(differ["frechet"]) >= 0.01 and np.mean(differ["density"]) >= 0.01
 
