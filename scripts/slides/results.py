@@ -20,7 +20,8 @@ VIEW = (0.6, 0.9, 0.4, 0.9)
 """Of precision and recall: the part of the plane that the chart shows."""
 LADDERS = ("blur", "noise", "jpeg", "junk", "dropped", "imbalance", "repeated", "copies")
 PLACES = {"infogan": "v", "ddpm": "v", "flow-matching": "^", "r1": "v", "cgan": "^",
-          "r3gan-strided": "<", "dcgan": "^", "vae": "<", "dit": "<"}  # fmt: skip
+          "r3gan-strided": "<", "dcgan": "^", "vae": "<", "dit": "<",
+          "iwae": "<", "iwae-50": "^", "vqvae": "^"}  # fmt: skip
 """Where names stand in the crowded part of a chart, unless to the right."""
 
 
