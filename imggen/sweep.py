@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import tyro
 
@@ -92,6 +92,8 @@ class OtherTraining:
     """Steps of each training."""
     batch_size: int | None = None
     """Images in a step of each."""
+    precision: Literal["fp32", "bf16"] | None = None
+    """Of each training."""
     device: str | None = None
     """cpu, cuda, cuda:1, ...: where all of them are trained."""
 

@@ -13,6 +13,8 @@ the first line of its output. Exit code 1 when a bar is missed.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import gc
 import json
 import os
 import signal
@@ -20,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +34,7 @@ from imggen.data.datasets import load
 from imggen.methods.vae import VAE, Config
 from imggen.runs.folder import RunDir
 from imggen.runs.manifest import n_parameters
+from imggen.system import early
 from imggen.system.device import device_name
 from imggen.system.errors import Interrupted
 from imggen.training import checkpoint
@@ -109,26 +113,42 @@ def pauses(trainer: Trainer, rounds: int) -> dict[str, float]:
     }
 
 
+MOMENTS = (1 / 6, 3 / 6, 5 / 6)
+"""Of a step: when it gets a stop signal."""
+
+
 def to_safety(trainer: Trainer) -> dict[str, float]:
-    """Seconds from a signal, in the middle of a step, to the checkpoint on the disk."""
-    advance, sent = trainer.advance, 0.0
-    alarm = trainer.step + 3
+    """Seconds from a signal during a step to the checkpoint on the disk; of a step, and a write."""
+    advance, state = trainer.advance, trainer.state()
+    writes = [seconds(lambda: checkpoint.write(trainer.run.path, state)) for _ in MOMENTS]
+    step = statistics.median(seconds(advance) for _ in MOMENTS)
+    found = []
+    for moment in MOMENTS:
+        sent: list[float] = []
 
-    def advancing() -> None:
-        nonlocal sent
-        if trainer.step == alarm:
-            sent = time.perf_counter()
+        def stop(sent: list[float] = sent) -> None:
+            sent.append(time.perf_counter())
             os.kill(os.getpid(), signal.SIGTERM)
-        advance()
 
-    trainer.advance = advancing  # type: ignore[method-assign]
-    state = trainer.state()
-    write = seconds(lambda: checkpoint.write(trainer.run.path, state))
-    try:
-        trainer.train(lambda method, step: None)
-    except Interrupted:
-        return {"signal_to_safe": time.perf_counter() - sent, "write": write}
-    raise AssertionError("the signal was not heard")
+        timer = threading.Timer(moment * step, stop)
+        begun: list[int] = []
+
+        def advancing(timer: threading.Timer = timer, begun: list[int] = begun) -> None:
+            begun.append(trainer.step)
+            if len(begun) == 3:
+                timer.start()
+            advance()
+
+        trainer.advance = advancing  # type: ignore[method-assign]
+        with contextlib.suppress(Interrupted):
+            trainer.train(lambda method, step: None)
+        found.append(time.perf_counter() - sent[0])
+    trainer.advance = advance  # type: ignore[method-assign]
+    return {
+        "signal_to_safe": statistics.median(found),
+        "step": step,
+        "write": statistics.median(writes),
+    }
 
 
 def first_step(units: int, folder: Path) -> None:
@@ -188,7 +208,7 @@ def bars(found: dict[str, Any]) -> dict[str, tuple[float, float]]:
         "pause, of a plain torch.save": (found["pause"] / found["plain_save"], PAUSE),
         "s from a signal to a safe checkpoint": (
             found["signal_to_safe"],
-            found["step_while_writing"] + found["write"],
+            found["step"] + found["write"],
         ),
         "s from resume to first step, without data": (
             found["resume_to_first_step"] - found["data"],
@@ -207,6 +227,7 @@ def main() -> int:
     parser.add_argument("--first-step", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.first_step:
+        gc.set_threshold(early.LASTING)  # as our commands do when they begin
         first_step(options.units, options.first_step)
         return 0
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

@@ -29,4 +29,5 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
 fi
 # shellcheck disable=SC1091
 . .venv/bin/activate
+unset PYTHONDONTWRITEBYTECODE # what one of a hundred processes has compiled, the others take
 export NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true

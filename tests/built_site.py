@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import gzip
 import http.server
+import json
 import os
 import resource
 import shutil
@@ -20,6 +21,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+NO_WORDS = {"config": {"lang": ["en"], "separator": " ", "pipeline": [], "fields": {}}, "docs": []}
+"""An empty search index: each page that is opened reads one, which takes a processor 0.5 s."""
+SEARCHLESS = "/searchless"
 TEXTS = {".html", ".css", ".js", ".json", ".svg", ".xml"}
 BUILD_SECONDS = 90
 """Of a processor, however many other workers it has: 57 on one of 2.5 GHz without AVX-512 bf16."""
@@ -74,7 +78,7 @@ def packed(path: Path) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def address(site):
+def whole_address(site):
     """The site behind a server on this machine, below /imggen/ as on GitHub Pages."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -84,7 +88,8 @@ def address(site):
             pass
 
         def translate_path(self, path):
-            return super().translate_path(path.removeprefix("/imggen") or "/")
+            path = path.removeprefix(SEARCHLESS).removeprefix("/imggen")
+            return super().translate_path(path or "/")
 
         def end_headers(self):
             self.send_header("Cache-Control", "max-age=600")
@@ -97,6 +102,8 @@ def address(site):
                 super().do_GET()
                 return
             body = packed(path)
+            if self.path.startswith(SEARCHLESS) and path.name == "search_index.json":
+                body = gzip.compress(json.dumps(NO_WORDS).encode())
             self.send_response(200)
             self.send_header("Content-Type", self.guess_type(str(path)))
             self.send_header("Content-Encoding", "gzip")
@@ -108,6 +115,12 @@ def address(site):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/imggen/"
     server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def address(whole_address):
+    """The same, where search finds nothing."""
+    return whole_address.replace("/imggen/", f"{SEARCHLESS}/imggen/")
 
 
 @pytest.fixture(scope="session")

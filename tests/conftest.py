@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from built_site import address, browser, site  # noqa: F401 (fixtures)
+from built_site import address, browser, site, whole_address  # noqa: F401 (fixtures)
 from shortcuts import bootstraps
 
 from imggen import cli

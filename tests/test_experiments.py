@@ -35,8 +35,9 @@ def test_it_trains_to_the_end_on_digits(script, run, tmp_path, monkeypatch):
     alone = TRAINING[script] == 1
     n = STEPS if alone else 2
     steps = ("--train.steps", str(n), "--train.batch-size", "16")
-    if alone:  # some processors emulate bf16
-        steps += ("--train.frames", "2", "--train.precision", "fp32")
+    steps += ("--train.precision", "fp32")  # some processors emulate bf16
+    if alone:
+        steps += ("--train.frames", "2")
     settings = getattr(EXPERIMENTS[FOLDER / script], "settings", None)
     for phase in PHASES:
         if getattr(settings, phase, None) is not None:

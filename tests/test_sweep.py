@@ -146,12 +146,12 @@ def test_a_changed_training_makes_it_stale(folder):
 
 
 def test_other_settings_are_not_of_record(tmp_path):
-    asked = Options(run_dir=tmp_path, train=OtherTraining(steps=3))
+    asked = Options(run_dir=tmp_path, train=OtherTraining(steps=3, precision="bf16"))
     one = replace(SWEEP, variants=SWEEP.variants[:1])
     one.run(asked)
     manifest = tmp_path / "docs" / "assets" / "experiments" / "sweep" / "manifest.json"
-    steps = json.loads(manifest.read_text())["config"]["trainings"]["small-0"]["train"]["steps"]
-    assert steps == 3
+    found = json.loads(manifest.read_text())["config"]["trainings"]["small-0"]["train"]
+    assert found["steps"] == 3 and found["precision"] == "bf16" != TRAIN.precision
 
 
 def test_a_split_is_cut_to_what_there_is_and_said(capsys):

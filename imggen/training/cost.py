@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from imggen.system import compiler
+from imggen.system.device import seed_torch
 from imggen.training.loop import Trainer
 
 COUNTED_STEPS = 24
@@ -36,7 +37,7 @@ def flops_per_image(trainer: Trainer) -> float:
     total = 0
     with torch.random.fork_rng(devices=[]):
         for step in steps:
-            torch.manual_seed(step)
+            seed_torch(step, trainer.device)
             counter = FlopCounterMode(display=False)
             counter.mod_tracker = _NoModules()  # type: ignore[assignment]
             with counter:

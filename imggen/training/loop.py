@@ -20,7 +20,7 @@ from imggen.methods import Batch, Method, Spec
 from imggen.runs.conditions import conditions_of, offered, refuse_other_classes
 from imggen.runs.folder import RunDir
 from imggen.system import compiler, distributed, processor
-from imggen.system.device import device_name, prepare_torch
+from imggen.system.device import device_name, prepare_torch, seed_torch
 from imggen.system.errors import Interrupted, UserError
 from imggen.system.files import Json
 from imggen.system.seeds import derive_seed
@@ -119,7 +119,7 @@ class Trainer:
 
     def advance(self) -> None:
         """Does step `self.step` and adds its statistics to the window."""
-        torch.manual_seed(derive_seed("noise", self.config.seed, self.step, self.world.rank))
+        seed_torch(derive_seed("noise", self.config.seed, self.step, self.world.rank), self.device)
         bf16 = self.config.precision == "bf16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
             stats = self.method.training_step(self.batch(self.step), self.step, self.minimize)
@@ -255,11 +255,11 @@ class Trainer:
                 writer.close()  # nobody ends while rank 0 writes
                 told = checkpoint.kept_before(self.step, self.config.precision, self.run.path)
                 raise UserError(distributed.as_main_says(told, self.world))
-            if stop or due or last:
+            if (end := stop or last) or due:
                 self.wall_seconds = wall_before + time.monotonic() - started
-                own = distributed.of_all(self.own(), self.world) if stop or last else ()
+                own = distributed.of_all(self.own(), self.world) if end else ()
                 if self.world.is_main:
-                    writer.save(self.state(own), must=stop or last, before=self.run.flush)
+                    writer.save(self.state(own), must=end, before=self.run.flush, still=end)
                 saved = time.monotonic()
             if last:
                 distributed.broadcast(self.method.buffers(), self.world)

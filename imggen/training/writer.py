@@ -24,6 +24,11 @@ def _versions(value: Any) -> Iterator[int]:
         yield from _versions(item)
 
 
+def _refuse_moved(state: Json, versions: list[int]) -> None:
+    if list(_versions(state)) != versions:
+        raise RuntimeError("weights moved while they were copied or written: call settle() before")
+
+
 class Writer:
     """Writes checkpoints in a thread, one at a time: training does not wait for the disk.
 
@@ -45,12 +50,17 @@ class Writer:
         """Of the newest checkpoint; None when that is on the disk."""
 
     def save(
-        self, state: Json, must: bool = True, before: Callable[[], None] | None = None
+        self,
+        state: Json,
+        must: bool = True,
+        before: Callable[[], None] | None = None,
+        still: bool = False,
     ) -> None:
         """Writes `state` soon; until `settle` returns, its tensors must stay as they are.
 
         Where the one before is still being written, that is waited for if this one `must` be
         written, else this one is left out. `before` writes what the checkpoint takes as written.
+        `still`: nothing moves until `wait` returns, so that no copy is needed.
         """
         if not must and self.pending is not None and not self.pending.done():
             return
@@ -62,15 +72,26 @@ class Writer:
             self._failed(error)
             return
         self.copied.clear()
-        self.pending = self.executor.submit(self._copy_and_write, state, list(_versions(state)))
+        self.pending = self.executor.submit(
+            self._write_still if still else self._copy_and_write, state, list(_versions(state))
+        )
 
     def _copy_and_write(self, state: Json, versions: list[int]) -> None:
         try:
             copy = self.copy = snapshot(state, self.copy)
-            if list(_versions(state)) != versions:
-                raise RuntimeError("weights moved while they were copied: call settle() before")
+            _refuse_moved(state, versions)
         finally:
             self.copied.set()
+        self._write(copy)
+
+    def _write_still(self, state: Json, versions: list[int]) -> None:
+        try:
+            self._write(snapshot(state, still=True))
+            _refuse_moved(state, versions)
+        finally:
+            self.copied.set()
+
+    def _write(self, copy: Json) -> None:
         try:
             write(self.folder, copy)
         except OSError as error:

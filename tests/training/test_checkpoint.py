@@ -230,9 +230,9 @@ def test_what_does_not_read_back_whole_takes_no_place(tmp_path, monkeypatch, dam
 
 
 def slow_snapshot(monkeypatch) -> None:
-    def slowly(value, into):
+    def slowly(*arguments, **which):
         time.sleep(0.2)
-        return checkpoint.snapshot(value, into)
+        return checkpoint.snapshot(*arguments, **which)
 
     monkeypatch.setattr(writer, "snapshot", slowly)
 
@@ -274,6 +274,36 @@ def test_a_copy_takes_over_the_memory_of_the_one_before():
     assert again["a"][0] is first["a"][0] and again["a"][0].tolist() == [0, 0, 0]
     assert again["b"].dtype == torch.float32 and again.keys() == other.keys()
     assert again["a"][1] == 2 and again["d"] is not other["d"]
+
+
+def test_what_will_not_move_is_written_as_it_is(tmp_path, monkeypatch):
+    """A signal waits for no copy of the weights."""
+    written = []
+    monkeypatch.setattr(writer, "write", lambda folder, state: written.append(state))
+    writing, weights = Writer(tmp_path), torch.zeros(3)
+    writing.save(state(1, weights=weights))
+    writing.save(state(2, weights=weights), still=True)
+    writing.wait()
+    assert [each["weights"].data_ptr() == weights.data_ptr() for each in written] == [False, True]
+    monkeypatch.setattr(writer, "write", lambda folder, state: weights.add_(1))
+    writing.save(state(3, weights=weights), still=True)
+    with pytest.raises(RuntimeError, match="moved while they were"):
+        writing.wait()
+    writing.close()
+
+
+def test_only_the_last_checkpoint_of_a_training_is_not_copied(tmp_path, monkeypatch):
+    asked = []
+    save = Writer.save
+
+    def spy(self, state, **which):
+        asked.append((state["step"], which["still"]))
+        save(self, state, **which)
+
+    monkeypatch.setattr(Writer, "save", spy)
+    t = trainer(tmp_path, "dcgan", checkpoint_seconds=0)
+    t.train(keep_no_frame)
+    assert len(asked) > 2 and asked == [(step, step == t.config.steps) for step, _ in asked]
 
 
 def test_buffers_are_copied_at_once():

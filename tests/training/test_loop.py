@@ -250,7 +250,7 @@ def test_senseless_settings_are_refused(tmp_path, field, value):
 
 
 SCRIPT = ("experiments/dcgan_mnist.py", "--data.name", "digits", "--train.steps", "150",
-          "--train.precision", "fp32", "--method.width", "16", "--train.frames", "0",
+          "--train.precision", "fp32", "--method.width", "8", "--train.frames", "0",
           "--train.checkpoint-seconds", "0", "--no-publish")  # fmt: skip
 
 
