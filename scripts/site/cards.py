@@ -9,6 +9,7 @@ from macro import MacroError
 from imggen import sweep
 from imggen.evaluation import latents
 from imggen.studies import binary, comparison, ladder, likes_others, process, trade
+from imggen.studies.checkpoints import study as checkpoints
 from imggen.studies.requeue import study as requeue
 from imggen.system.files import Json
 
@@ -24,6 +25,7 @@ DOWNLOADS = {
     "latents": latents.FILE,
     "likelihoods": likes_others.FILE,
     "timeline": requeue.FILE,
+    "seconds": checkpoints.FILE,
     "weights": "weights.safetensors",
 }
 """What a reader may want of the files that were published."""

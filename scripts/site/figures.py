@@ -17,6 +17,7 @@ from imggen.publishing import pictures
 from imggen.studies import binary, dirac, ladder, likes_others, process, readable, trade
 from imggen.studies.audit import audit
 from imggen.studies.chaos import study as chaos
+from imggen.studies.checkpoints import study as checkpoints
 from imggen.studies.requeue import study as requeue
 
 KINDS = {figure.kind: (figure.file, figure.caption) for figure in pictures.FIGURES}
@@ -25,6 +26,7 @@ for study in (
     audit,
     binary,
     chaos,
+    checkpoints,
     dirac,
     ladder,
     latents,

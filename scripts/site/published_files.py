@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import audit_tables
 import cards
 import chaos_tables
+import checkpoint_tables
 import likes_tables
 import metric_tables
 import sweep_tables
@@ -21,6 +22,7 @@ from imggen.evaluation import latents as encoded
 from imggen.evaluation import side_by_side
 from imggen.studies import binary, comparison, ladder, likes_others, readable, trade
 from imggen.studies.chaos import study as chaos
+from imggen.studies.checkpoints import study as checkpoints
 from imggen.system.files import Json
 
 if TYPE_CHECKING:
@@ -117,6 +119,21 @@ class PublishedFiles:
     def under_fire(self, slug: str) -> chaos.Chaos:
         """chaos.json of a published study."""
         return cast(chaos.Chaos, self.load(slug, chaos.FILE))
+
+    def promises(self, slug: str) -> str:
+        """What it costs to be safe, held to bars, a row each."""
+        return checkpoint_tables.table(self.clocked(slug)["measured"])
+
+    def timed(self, slug: str, name: str) -> str:
+        """One time that was measured of checkpoints, in words."""
+        seconds = dict(self.clocked(slug)["measured"]["seconds"])
+        if name not in seconds:
+            raise MacroError(f"{slug} has no {name}: choose one of {', '.join(seconds)}")
+        return checkpoint_tables.time_text(cast(float, seconds[name]))
+
+    def clocked(self, slug: str) -> checkpoints.Found:
+        """checkpoints.json of a published study."""
+        return cast(checkpoints.Found, self.load(slug, checkpoints.FILE))
 
     def versus(self, slug: str) -> str:
         """Two generators, metric by metric, and which is better for certain."""

@@ -112,6 +112,14 @@ def test_a_run_over_there_and_its_publication_here(run, ssh, tmp_path):
     assert done.returncode == 2 and f"{damaged} is not the file that" in done.stderr
     assert sha256_file(here / PLACE / damaged) == manifest["files"][damaged]
 
+    # After its end the same launch starts again; flags of its own arrive as they were given.
+    done = run(*launch, "--", "--docs-dir", "other docs")
+    assert done.returncode == 0, done.stderr
+    wait_for(lambda: log.read_text().count("ended with code") == 2, 120, "the second run's end")
+    assert log.read_text().count("ended with code 0") == 2, log.read_text()
+    place = there / "other docs" / PLACE.relative_to("docs")
+    assert read_json(place / "manifest.json")["files"] == manifest["files"]
+
 
 @pytest.mark.parametrize(
     ("host", "slug", "says"),
