@@ -129,7 +129,7 @@ class PublishedFiles:
         seconds = dict(self.clocked(slug)["measured"]["seconds"])
         if name not in seconds:
             raise MacroError(f"{slug} has no {name}: choose one of {', '.join(seconds)}")
-        return checkpoint_tables.time_text(cast(float, seconds[name]))
+        return checkpoints.seconds_text(cast(float, seconds[name]))
 
     def clocked(self, slug: str) -> checkpoints.Found:
         """checkpoints.json of a published study."""

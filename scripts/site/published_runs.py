@@ -45,6 +45,7 @@ NUMBERS = (
     "liked",
     "traded",
     "climbed",
+    "timed",
 )
 """Macros that give a number, which French writes with a comma."""
 
@@ -82,6 +83,8 @@ class Site(PublishedFiles):
             "versus": self.versus,
             "faults": self.faults,
             "struck": self.struck,
+            "promises": self.promises,
+            "timed": self.timed,
             "trainings": self.trainings,
             "spread": self.spread,
             "trained": self.trained,

@@ -10,7 +10,15 @@ import pytest
 
 from imggen.runs.places import assets
 from imggen.studies.checkpoints import measure
-from imggen.studies.checkpoints.study import FIGURES, FILE, Checkpoints, Config, Options, bars
+from imggen.studies.checkpoints.study import (
+    FIGURES,
+    FILE,
+    Checkpoints,
+    Config,
+    Options,
+    bars,
+    seconds_text,
+)
 from imggen.system.errors import UserError
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "assets" / "experiments" / "checkpoints"
@@ -36,7 +44,7 @@ def test_a_small_state_is_saved_stopped_taken_up_and_published(tmp_path, monkeyp
     assert set(seconds) == NAMES and all(value > 0 for value in seconds.values())
     assert seconds["written_within"] > seconds["pause"]
     assert seconds["signal_to_safe"] < 5 * (seconds["step"] + seconds["write"]) + 1
-    assert code == any(value > at_most for _, value, at_most in bars(seconds))
+    assert code == any(bar.found > bar.at_most for bar in bars(seconds))
     assert (folder / FIGURES["safety"][0]).read_bytes().startswith(b"<?xml")
     assert not list((tmp_path / "run").iterdir()), "it leaves nothing behind"
 
@@ -51,16 +59,22 @@ def test_a_process_of_its_own_takes_up_what_another_left(tmp_path):
 
 def test_a_promise_is_broken_where_it_takes_longer():
     kept = dict.fromkeys(NAMES, 1.0) | {"pause": 0.09, "signal_to_safe": 1.9}
-    assert all(found <= at_most for _, found, at_most in bars(measure.Seconds(**kept)))
+    assert all(bar.found <= bar.at_most for bar in bars(measure.Seconds(**kept)))
     worse = {"pause": 0.11, "signal_to_safe": 2.1, "resume_to_first_step": 6.1, "first_line": 1.6}
     for number, (name, value) in enumerate(worse.items()):
         found = bars(measure.Seconds(**kept | {name: value}))
         assert [bar.found > bar.at_most for bar in found].index(True) == number
 
 
+def test_times_are_told_to_two_digits():
+    told = [seconds_text(value) for value in (0.00068, 0.0449, 0.21, 3.96, 12.3)]
+    assert told == ["0.68 ms", "45 ms", "0.21 s", "4.0 s", "12 s"]
+    assert bars(measure.Seconds(**dict.fromkeys(NAMES, 0.5)))[0].text(0.0007) == "0.07 %"
+
+
 def test_what_is_published_keeps_its_promises():
     found = json.loads((PUBLISHED / FILE).read_text())["measured"]
-    assert all(value <= at_most for _, value, at_most in bars(found["seconds"]))
+    assert all(bar.found <= bar.at_most for bar in bars(found["seconds"]))
     assert found["parameters"] == pytest.approx(50e6, rel=0.01)
     assert found["bytes"] == pytest.approx(0.8e9, rel=0.01)
 

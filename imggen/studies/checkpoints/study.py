@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,20 +57,33 @@ class Bar(NamedTuple):
     what: str
     found: float
     at_most: float
+    share: bool = False
+    """Whether it is one of something else; seconds otherwise."""
+
+    def text(self, value: float) -> str:
+        """A value of this promise, for readers."""
+        return f"{100 * value:.2g} %" if self.share else seconds_text(value)
 
 
 def bars(seconds: Seconds) -> list[Bar]:
     """What was promised."""
     return [
-        Bar("pause for a checkpoint, share of a plain `torch.save` of the same state",
-            seconds["pause"] / seconds["plain_save"], PAUSE),
-        Bar("seconds from a stop signal to a safe checkpoint; at most a step and a write",
+        Bar("at a checkpoint training stands still, of what a plain `torch.save` takes",
+            seconds["pause"] / seconds["plain_save"], PAUSE, share=True),
+        Bar("from a stop signal to a safe checkpoint: a step and a write",
             seconds["signal_to_safe"], seconds["step"] + seconds["write"]),
-        Bar("seconds from the start of a process to its first step after a resume, without data",
+        Bar("from the start of a process that goes on to its first step, without loading data",
             seconds["resume_to_first_step"] - seconds["data"], RESUME),
-        Bar("seconds from `imggen` on the command line to its first line",
+        Bar("from `imggen` on the command line to its first line",
             seconds["first_line"], FIRST_LINE),
     ]  # fmt: skip
+
+
+def seconds_text(seconds: float) -> str:
+    """To two digits, in milliseconds below a tenth of a second."""
+    if seconds < 0.1:
+        return f"{float(f'{1000 * seconds:.2g}'):g} ms"
+    return f"{seconds:.{max(0, 1 - math.floor(math.log10(seconds)))}f} s"
 
 
 class Found(TypedDict):
@@ -133,13 +147,13 @@ class Checkpoints:
             manifest = common_manifest(self, config, load("digits"), seed=0) | begun.facts()
             found["device"] = manifest["device"]
         promised = bars(found["measured"]["seconds"])
-        for what, value, at_most in promised:
-            kept = "kept" if value <= at_most else "MISSED"
-            print(f"{value:8.3f} (at most {at_most:.3f}) {kept}: {what}")
+        for bar in promised:
+            kept = "kept" if bar.found <= bar.at_most else "MISSED"
+            print(f"{kept}: {bar.what}: {bar.text(bar.found)} (at most {bar.text(bar.at_most)})")
         if options.publish:
             files = {FIGURES["safety"][0]: picture(found), FILE: json_bytes(found)}
             publish_study(self, options, files, manifest)
-        return int(any(value > at_most for _, value, at_most in promised))
+        return int(any(bar.found > bar.at_most for bar in promised))
 
     def measured(self, options: Options) -> Found:
         """On the disk of the run folder, which holds nothing afterwards."""
@@ -167,5 +181,6 @@ def picture(found: Found) -> bytes:
 
 def _bar(axis: Axes, row: int, label: str, seconds: float, ours: bool) -> None:
     axis.barh(row + 0.14, seconds, height=0.3, color=COLOURS[0 if ours else 1])
-    axis.annotate(f"{label}: {seconds:.2g} s", (0, row - 0.2), (2, 0), textcoords="offset points",
-                  va="center", fontsize=10, color=INK)  # fmt: skip
+    told = f"{label}: {seconds_text(seconds)}"
+    axis.annotate(told, (0, row - 0.2), (2, 0), textcoords="offset points", va="center",
+                  fontsize=10, color=INK)  # fmt: skip
