@@ -160,6 +160,8 @@ def test_links_of_tables_and_lists_lead_somewhere(site, page, start):
 
 READ = ("", "blog/dcgan-mnist/", "blog/vae-mnist/", "blog/metric-audit/", "results/")
 LONG = ("bibliography/", "state-of-the-art/timeline/", "fr/etat-de-l-art/")
+STYLED = ("notebooks/sample/", "presentation/", "run-anywhere/")
+"""Whose colours are nobody else's: of cells and their output, of slides, of drawings."""
 ALIKE = ("reference/imggen.", "methods/")
 WAYS = [(device, scheme) for device in DEVICES for scheme in ("light", "dark")]
 
@@ -176,7 +178,7 @@ def shows_colours(number: int, path: str) -> bool:
 
     `number`: of the page among all, of which each way to look has every fourth.
     """
-    return path in READ + LONG or number % 32 < 4
+    return path in READ + LONG + STYLED or number // 4 % 8 == number % 4
 
 
 def is_seen(number: int, path: str, device: str, scheme: str) -> bool:
