@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import tyro
 
@@ -35,6 +35,7 @@ from imggen.system.device import prepare_torch
 from imggen.system.errors import UserError
 from imggen.system.files import Json, json_bytes, read_json, sha256_json
 from imggen.system.world import read_environment
+from imggen.training.config import Precision
 from imggen.training.loop import VERSION
 
 FILE = "sweep.json"
@@ -92,7 +93,7 @@ class OtherTraining:
     """Steps of each training."""
     batch_size: int | None = None
     """Images in a step of each."""
-    precision: Literal["fp32", "bf16"] | None = None
+    precision: Precision | None = None
     """Of each training."""
     device: str | None = None
     """cpu, cuda, cuda:1, ...: where all of them are trained."""

@@ -56,8 +56,8 @@ def device_name(device: torch.device) -> str:
 def seed_torch(seed: int, device: torch.device) -> None:
     """Seeds torch's generator of the processor, and those of all GPUs where one is in use.
 
-    `torch.manual_seed` also writes down the stack for each kind of accelerator that this machine
-    does not have, which takes longer than seeding.
+    `torch.manual_seed` also writes down the stack for each kind of accelerator that is not in use,
+    which takes a hundred times as long as seeding.
     """
     if device.type == "cpu":
         torch.default_generator.manual_seed(seed)

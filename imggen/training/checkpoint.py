@@ -11,10 +11,10 @@ import contextlib
 import errno
 import itertools
 import os
+import threading
 import warnings
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -40,15 +40,15 @@ class Newer(UserError):
 
 
 def snapshot(value: Any, into: Any = None, still: bool = False) -> Any:
-    """A copy of nested dicts and lists whose tensors are cloned on the CPU.
+    """Nested dicts and lists as they are now: their tensors are cloned on the CPU.
 
     `into` is an earlier copy that nobody needs any more: its memory is used again, since fresh
     memory takes three times as long. `still`: the tensors will not change, so that those which are
-    on the CPU already are taken as they are.
+    on the CPU already are taken themselves.
     """
     if isinstance(value, Tensor):
-        if still:
-            return value.detach().to("cpu")
+        if still and value.device.type == "cpu":
+            return value.detach()
         if isinstance(into, Tensor) and (into.shape, into.dtype) == (value.shape, value.dtype):
             return into.copy_(value.detach())
         return value.detach().to("cpu", copy=True)
@@ -70,8 +70,10 @@ def held(method: Method) -> dict[str, Tensor]:
     return {k: v.clone() if v.data_ptr() in moving else v for k, v in state.items()}
 
 
-def write(folder: Path, state: Json) -> None:
+def write(folder: Path, state: Json, check: Callable[[], None] = lambda: None) -> None:
     """Writes `state` as folder/checkpoint.pt, once it has been read back; older ones move on.
+
+    `check` is called before: what it raises is raised, and the new file is gone.
 
     Raises: OSError when the disk is full, the folder is not writable or the disk gives back
     something else; all old files are intact.
@@ -83,6 +85,7 @@ def write(folder: Path, state: Json) -> None:
             file.flush()
             os.fsync(file.fileno())
         _verify(fresh)
+        check()
         _rotate(folder)
         os.replace(fresh, folder / NAME)
         flush_folder(folder)
@@ -133,7 +136,7 @@ def _verify(path: Path) -> None:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         try:
             with zipfile.ZipFile(file) as archive:
-                damaged = first_damaged(archive)
+                damaged = damaged_part(archive)
         except (OSError, MemoryError):
             raise
         except Exception as error:  # zipfile's own, and whatever else damaged bytes make of it
@@ -142,25 +145,38 @@ def _verify(path: Path) -> None:
         raise OSError(errno.EIO, f"what was written does not read back whole: {damaged}")
 
 
-def first_damaged(archive: zipfile.ZipFile) -> str | None:
-    """Name of the first file in an archive that is not what its checksum says, None if all are.
+def damaged_part(archive: zipfile.ZipFile) -> str | None:
+    """Name of a file in an archive that is not what its checksum says, None if all are.
 
-    As `ZipFile.testzip`, by two threads: both the end of a training and its return wait for this.
+    Two threads share the work, since the end of a training and its return both wait for it. Raises:
+    whatever reading raises but `zipfile.BadZipFile`.
     """
+    entries, found, failed = archive.infolist(), list[str](), list[Exception]()
 
-    def is_damaged(entry: zipfile.ZipInfo) -> bool:
+    def look(part: list[zipfile.ZipInfo]) -> None:
         try:
-            with archive.open(entry) as file:
-                while file.read(2**20):
-                    pass
+            for entry in part:
+                if found or failed:
+                    return
+                with archive.open(entry) as file:
+                    while file.read(2**20):
+                        pass
         except zipfile.BadZipFile:
-            return True
-        return False
+            found.append(entry.filename)
+        except Exception as error:
+            failed.append(error)
 
-    entries = archive.infolist()
-    with ThreadPoolExecutor(max_workers=2) as threads:
-        found = zip(entries, threads.map(is_damaged, entries), strict=True)
-        return next((entry.filename for entry, damaged in found if damaged), None)
+    other = threading.Thread(target=look, args=[entries[1::2]])
+    try:
+        other.start()
+    except RuntimeError:  # too many threads, or Python is about to end: then without
+        look(entries[1::2])
+    look(entries[::2])
+    if other.ident is not None:
+        other.join()
+    if failed and not found:
+        raise failed[0]
+    return found[0] if found else None
 
 
 def _rotate(folder: Path) -> None:
@@ -193,7 +209,7 @@ def read(path: Path) -> Json:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            damaged = first_damaged(archive)
+            damaged = damaged_part(archive)
         if damaged is not None:
             raise zipfile.BadZipFile(f"bad checksum of {damaged}")
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -7,6 +7,8 @@ from typing import Literal
 
 from imggen.system.errors import UserError
 
+Precision = Literal["fp32", "bf16"]
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -20,7 +22,7 @@ class TrainConfig:
     """Seed of the initial weights, the order of the images and all noise."""
     device: str = "auto"
     """cpu, cuda, cuda:1, ...; auto takes CUDA when there is one."""
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     """Arithmetic of the networks' forward passes: fp32, or bf16 by autocast."""
     ema_halflife_images: float = 20_000
     """Images after which old weights count half in the averaged weights; 0 turns averaging off."""

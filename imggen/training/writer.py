@@ -60,7 +60,7 @@ class Writer:
 
         Where the one before is still being written, that is waited for if this one `must` be
         written, else this one is left out. `before` writes what the checkpoint takes as written.
-        `still`: nothing moves until `wait` returns, so that no copy is needed.
+        `still`: nothing moves until `wait` returns, so that what is on the CPU is not copied.
         """
         if not must and self.pending is not None and not self.pending.done():
             return
@@ -86,14 +86,14 @@ class Writer:
 
     def _write_still(self, state: Json, versions: list[int]) -> None:
         try:
-            self._write(snapshot(state, still=True))
-            _refuse_moved(state, versions)
+            copy, self.copy = snapshot(state, self.copy, still=True), None
+            self._write(copy, lambda: _refuse_moved(state, versions))
         finally:
             self.copied.set()
 
-    def _write(self, copy: Json) -> None:
+    def _write(self, copy: Json, check: Callable[[], None] = lambda: None) -> None:
         try:
-            write(self.folder, copy)
+            write(self.folder, copy, check)
         except OSError as error:
             self._failed(error)
             return

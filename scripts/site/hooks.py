@@ -22,7 +22,7 @@ In Markdown:
     {{ faults chaos }}                   what trainings under fire survived, a table
     {{ struck chaos }}                   how many faults struck; with `survived` how many they did
     {{ promises checkpoints }}           what it costs to be safe, held to bars, a table
-    {{ timed checkpoints pause }}        one time that was measured for it
+    {{ timed checkpoints pause }}        one number that was measured for it
     {{ drawing game }}                   a drawing of ours that explains an idea, made by code
     {{ slides presentation fr }}         the slides of the defence, a picture each
     {{ glossary }}                       the French glossary, from glossary.toml

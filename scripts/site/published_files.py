@@ -125,11 +125,11 @@ class PublishedFiles:
         return checkpoint_tables.table(self.clocked(slug)["measured"])
 
     def timed(self, slug: str, name: str) -> str:
-        """One time that was measured of checkpoints, in words."""
-        seconds = dict(self.clocked(slug)["measured"]["seconds"])
-        if name not in seconds:
-            raise MacroError(f"{slug} has no {name}: choose one of {', '.join(seconds)}")
-        return checkpoints.seconds_text(cast(float, seconds[name]))
+        """One number that was measured of checkpoints, in words: a time, `parameters`, `bytes`."""
+        told = checkpoint_tables.told(self.clocked(slug)["measured"])
+        if name not in told:
+            raise MacroError(f"{slug} has no {name}: choose one of {', '.join(told)}")
+        return told[name]
 
     def clocked(self, slug: str) -> checkpoints.Found:
         """checkpoints.json of a published study."""

@@ -7,7 +7,9 @@ import json
 import os
 import resource
 import signal
+import threading
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -278,18 +280,25 @@ def test_a_copy_takes_over_the_memory_of_the_one_before():
 
 def test_what_will_not_move_is_written_as_it_is(tmp_path, monkeypatch):
     """A signal waits for no copy of the weights."""
-    written = []
-    monkeypatch.setattr(writer, "write", lambda folder, state: written.append(state))
+    written, write = [], checkpoint.write
+
+    def spy(folder, state, check):
+        written.append(state["weights"].data_ptr())
+        write(folder, state, check)
+
+    monkeypatch.setattr(writer, "write", spy)
     writing, weights = Writer(tmp_path), torch.zeros(3)
     writing.save(state(1, weights=weights))
     writing.save(state(2, weights=weights), still=True)
     writing.wait()
-    assert [each["weights"].data_ptr() == weights.data_ptr() for each in written] == [False, True]
-    monkeypatch.setattr(writer, "write", lambda folder, state: weights.add_(1))
+    assert [pointer == weights.data_ptr() for pointer in written] == [False, True]
     writing.save(state(3, weights=weights), still=True)
+    weights += 1  # nobody may
     with pytest.raises(RuntimeError, match="moved while they were"):
         writing.wait()
     writing.close()
+    assert steps(tmp_path) == [2, 1], "what was torn is no checkpoint"
+    assert checkpoint.read(tmp_path / NAMES[0])["weights"].tolist() == [0, 0, 0]
 
 
 def test_only_the_last_checkpoint_of_a_training_is_not_copied(tmp_path, monkeypatch):
@@ -314,14 +323,23 @@ def test_buffers_are_copied_at_once():
     assert kept["weight"].data_ptr() == norm.weight.data_ptr()
 
 
-@pytest.mark.slow
-def test_training_hardly_pauses(tmp_path, monkeypatch):
-    """The benchmark with 2 million parameters. Writing while training waits would take over 1."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
-    import benchmark_checkpoint
+@pytest.mark.parametrize("ends", [False, True])
+def test_each_part_is_looked_at_with_one_thread_or_two(tmp_path, monkeypatch, ends):
+    """Python starts no thread any more when it ends: a whole file is no damaged one for that."""
+    if ends:
 
-    trained = benchmark_checkpoint.make_trainer(900, tmp_path)
-    found = [benchmark_checkpoint.pauses(trained, 1) for _ in range(4)]
-    shares = [each["pause"] / each["plain_save"] for each in found]
-    assert min(shares) < 0.5, shares
-    assert len(steps(tmp_path)) == len(NAMES), "they were written"
+        def no_more(self):
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+
+        monkeypatch.setattr(threading.Thread, "start", no_more)
+    path = tmp_path / "parts.zip"
+    for damaged in (None, *range(4)):
+        with zipfile.ZipFile(path, "w") as archive:
+            for number in range(4):
+                archive.writestr(str(number), bytes([number] * 1000))
+        if damaged is not None:
+            whole = path.read_bytes()
+            at = whole.index(bytes([damaged] * 1000)) + 500
+            path.write_bytes(whole[:at] + b"x" + whole[at + 1 :])
+        with zipfile.ZipFile(path) as archive:
+            assert checkpoint.damaged_part(archive) == (None if damaged is None else str(damaged))

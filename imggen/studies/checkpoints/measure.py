@@ -6,7 +6,6 @@ average and two moments of Adam. Data are nothing beside it.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -26,17 +25,60 @@ from imggen.methods.vae import VAE, Config
 from imggen.runs.folder import RunDir
 from imggen.runs.manifest import n_parameters
 from imggen.system import early
-from imggen.system.errors import Interrupted
+from imggen.system.errors import Interrupted, UserError
 from imggen.training import checkpoint
 from imggen.training.config import TrainConfig
 from imggen.training.loop import Trainer
 from imggen.training.writer import Writer
 
 COMMANDS = (("--help",), ("status",), ("evaluate", "digits:test", "digits:train"), ("nonsense",))
+MOMENTS = (1 / 6, 3 / 6, 5 / 6)
+"""Of a step: when it gets a stop signal."""
+SIGNAL = signal.SIGUSR1
+STARTS, CALLS = 2, 3
+"""How often a process is started, and each command called: the quickest counts."""
+
+
+class Seconds(TypedDict):
+    """What was measured, in seconds."""
+
+    plain_save: float
+    """Median: a plain `torch.save` of the same state, during which training stands still."""
+    pause: float
+    """Median: how long it stands still for one of our checkpoints."""
+    written_within: float
+    """Median: from its beginning until it is on the disk and was read back."""
+    step: float
+    """Median, between checkpoints."""
+    step_while_writing: float
+    """Median."""
+    signal_to_safe: float
+    """Median: from a stop signal during a step to the checkpoint on the disk."""
+    step_alone: float
+    """Median, just before those signals."""
+    write_alone: float
+    """Median: a checkpoint, where nothing else is done, just before those signals."""
+    resume_to_first_step: float
+    """The better of two: from the start of a process to the end of its first step."""
+    data: float
+    """Of that, loading the images."""
+    import_torch: float
+    """The better of two: from the start of a process to torch, and nothing else."""
+    first_line: float
+    """From `imggen` to the first byte that it says: the best of three calls of each command, and of
+    these the slowest."""
+
+
+class Measured(TypedDict):
+    """All of it, and of how large a state."""
+
+    parameters: int
+    bytes: int
+    seconds: Seconds
 
 
 def timed(work: Callable[[], object]) -> float:
-    """How long it takes."""
+    """How long it takes, in seconds."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
@@ -67,41 +109,46 @@ class Pauses:
 
 
 def plain_save(trainer: Trainer, path: Path) -> float:
-    """A synchronous torch.save of the same state, without asking the disk to flush."""
-    took = timed(lambda: torch.save(trainer.state(), path))
-    path.unlink()
-    return took
+    """A synchronous torch.save of the same state, without asking the disk to flush.
+
+    Raises: UserError where there is no room for it.
+    """
+    try:
+        return timed(lambda: torch.save(trainer.state(), path))
+    except RuntimeError as error:  # torch's own, of a disk that is full
+        raise UserError(f"{path} can't be written: is there room for it?") from error
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def pauses(trainer: Trainer, rounds: int) -> dict[str, float]:
     """Medians over rounds that alternate between our checkpoint and a plain save."""
-    folder = trainer.run.path
-    plain, paused, written, busy, free = ([] for _ in range(5))  # type: ignore[var-annotated]
-    writer = Writer(folder)
-    for _ in range(2):  # Adam's moments come with the first step
-        trainer.advance()
-    for _ in range(rounds):
-        plain.append(plain_save(trainer, folder / "plain.pt"))
-        free.append(timed(trainer.advance))
-        pause = Pauses(writer)
-        trainer.settle = pause.settle
-        began = time.perf_counter()
-        pause.save(trainer)
-        while writer.pending is not None and not writer.pending.done():
-            busy.append(timed(trainer.advance))
-        writer.wait()
-        written.append(time.perf_counter() - began)
-        paused.append(pause.total)
-    writer.close()
-    trainer.settle = lambda: None
-    found = {"plain_save": plain, "pause": paused, "written_within": written, "step": free}
-    return {name: statistics.median(values) for name, values in found.items()} | {
-        "step_while_writing": statistics.median(busy)
-    }
+    found: dict[str, list[float]] = {}
+    writer = Writer(trainer.run.path)
 
+    def add(name: str, seconds: float) -> None:
+        found.setdefault(name, []).append(seconds)
 
-MOMENTS = (1 / 6, 3 / 6, 5 / 6)
-"""Of a step: when it gets a stop signal."""
+    try:
+        for _ in range(2):  # Adam's moments come with the first step
+            trainer.advance()
+        for number in range(1, rounds + 1):
+            print(f"saving {number} of {rounds}", flush=True)
+            add("plain_save", plain_save(trainer, trainer.run.path / "plain.pt"))
+            add("step", timed(trainer.advance))
+            pause, began = Pauses(writer), time.perf_counter()
+            trainer.settle = pause.settle
+            pause.save(trainer)
+            add("step_while_writing", timed(trainer.advance))
+            while writer.pending is not None and not writer.pending.done():
+                add("step_while_writing", timed(trainer.advance))
+            writer.wait()
+            add("written_within", time.perf_counter() - began)
+            add("pause", pause.total)
+    finally:
+        writer.close()
+        trainer.settle = lambda: None
+    return {name: statistics.median(values) for name, values in found.items()}
 
 
 def to_safety(trainer: Trainer) -> dict[str, float]:
@@ -112,29 +159,41 @@ def to_safety(trainer: Trainer) -> dict[str, float]:
     found = [stopped(trainer, moment * step) for moment in MOMENTS]
     return {
         "signal_to_safe": statistics.median(found),
-        "step": step,
-        "write": statistics.median(writes),
+        "step_alone": step,
+        "write_alone": statistics.median(writes),
     }
 
 
 def stopped(trainer: Trainer, after: float) -> float:
-    """Seconds to safety from a SIGTERM that comes so long after the third step has begun."""
+    """Seconds to safety from a stop signal that comes so long after the third step has begun.
+
+    Raises: Interrupted by somebody else's signal, or where the checkpoint could not be written.
+    """
     advance, sent, left = trainer.advance, list[float](), [2, 1, 0]
 
     def stop() -> None:
         sent.append(time.perf_counter())
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), SIGNAL)
 
     def advancing() -> None:
         if left and left.pop(0) == 0:
-            threading.Timer(after, stop).start()
+            timer.start()
         advance()
 
+    timer = threading.Timer(after, stop)
     trainer.advance = advancing  # type: ignore[method-assign]
-    with contextlib.suppress(Interrupted):
+    try:
         trainer.train(lambda method, step: None)
-    trainer.advance = advance  # type: ignore[method-assign]
-    return time.perf_counter() - sent[0]
+    except Interrupted as error:
+        seconds = time.perf_counter() - sent[0] if sent else 0.0
+        expected = f"Stopped by {SIGNAL.name} at step {trainer.step} with a checkpoint"
+        if not sent or not str(error).startswith(expected):
+            raise
+        return seconds
+    finally:
+        timer.cancel()
+        trainer.advance = advance  # type: ignore[method-assign]
+    raise AssertionError("it was not stopped")
 
 
 FIRST_STEP = f"""
@@ -156,71 +215,56 @@ def first_step(units: int, folder: Path) -> None:
 
 
 def resumed(units: int, folder: Path) -> dict[str, float]:
-    """Seconds from the start of a process to the end of its first step, and of loading data."""
+    """Seconds from the start of a process to the end of its first step, and of loading data.
+
+    Raises: UserError with its last words when it fails.
+    """
     began = time.time()
     command = [sys.executable, "-c", FIRST_STEP, str(units), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        last = done.stderr.strip().split("\n")[-1] or "no reason given"
+        raise UserError(f"A process that goes on ended with {done.returncode} ({last}).")
     told = json.loads(done.stdout.splitlines()[-1])
     return {"resume_to_first_step": told["at"] - began, "data": told["data"]}
+
+
+def import_torch() -> float:
+    """Seconds that a process takes which does nothing else."""
+    command = [sys.executable, "-c", "import torch, os; os._exit(0)"]
+    return timed(lambda: subprocess.run(command, check=True))
 
 
 def first_line(arguments: tuple[str, ...]) -> float:
     """Seconds from the command to the first byte that it says, on a terminal."""
     ours, theirs = os.openpty()
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "imggen", *arguments], stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    os.read(ours, 1)
-    took = time.perf_counter() - began
-    process.kill()
-    process.wait()
-    os.close(ours)
-    return took
-
-
-class Seconds(TypedDict):
-    """What was measured, each a median in seconds."""
-
-    plain_save: float
-    """A plain `torch.save` of the same state, during which training stands still."""
-    pause: float
-    """How long it stands still for one of our checkpoints."""
-    written_within: float
-    """From its beginning until it is on the disk and was read back."""
-    step: float
-    step_while_writing: float
-    write: float
-    """Of a checkpoint, where nothing else is done."""
-    signal_to_safe: float
-    """From a stop signal to the checkpoint on the disk."""
-    resume_to_first_step: float
-    """From the start of a process to the end of its first step, the better of two."""
-    data: float
-    """Of that, loading the images."""
-    first_line: float
-    """From `imggen` to the first byte that it says, the slowest of its commands."""
-
-
-class Measured(TypedDict):
-    """All of it, and of how large a state."""
-
-    parameters: int
-    bytes: int
-    seconds: Seconds
+    command = [sys.executable, "-m", "imggen", *arguments]
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs) as process:
+        try:
+            os.read(ours, 1)
+            return time.perf_counter() - began
+        finally:
+            process.kill()
+            os.close(theirs)
+            os.close(ours)
 
 
 def measure(units: int, rounds: int, folder: Path) -> Measured:
     """All of it, in an empty folder, for hidden layers of `units` each."""
     trainer = make_trainer(units, folder)
     parameters = n_parameters(trainer.method)
-    seconds = pauses(trainer, rounds) | to_safety(trainer)
+    seconds = pauses(trainer, rounds)
+    print(f"stopping {len(MOMENTS)} times", flush=True)
+    seconds |= to_safety(trainer)
     del trainer
-    seconds |= min(
-        (resumed(units, folder) for _ in range(2)), key=lambda f: f["resume_to_first_step"]
+    print("starting again", flush=True)
+    starts = [resumed(units, folder) for _ in range(STARTS)]
+    seconds |= min(starts, key=lambda found: found["resume_to_first_step"])
+    seconds["import_torch"] = min(import_torch() for _ in range(STARTS))
+    seconds["first_line"] = max(
+        min(first_line(command) for _ in range(CALLS)) for command in COMMANDS
     )
-    seconds["first_line"] = max(min(first_line(command) for _ in range(3)) for command in COMMANDS)
-    found = {name: round(value, 4) for name, value in seconds.items()}
+    found = {name: float(f"{value:.4g}") for name, value in seconds.items()}
     size = (folder / checkpoint.NAME).stat().st_size
     return {"parameters": parameters, "bytes": size, "seconds": Seconds(**found)}  # type: ignore[typeddict-item]

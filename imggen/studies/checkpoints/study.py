@@ -24,7 +24,7 @@ from imggen.publishing.study import (
 from imggen.studies.checkpoints.measure import Measured, Seconds, measure
 from imggen.system.command import run_command
 from imggen.system.errors import UserError
-from imggen.system.files import Json, json_bytes, read_json
+from imggen.system.files import Json, json_bytes, read_json, write_json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,6 +47,8 @@ SHOWN = {
     "first_line": "from imggen to its first line",
 }
 """Rows of the picture, by what was measured."""
+LARGEST = 20_000
+"""Units: a checkpoint has 13 GB then."""
 PAUSE, RESUME, FIRST_LINE = 0.1, 5.0, 1.5
 """Bars: share of a torch.save; seconds; seconds."""
 
@@ -62,7 +64,7 @@ class Bar(NamedTuple):
 
     def text(self, value: float) -> str:
         """A value of this promise, for readers."""
-        return f"{100 * value:.2g} %" if self.share else seconds_text(value)
+        return f"{float(f'{100 * value:.2g}'):g} %" if self.share else seconds_text(value)
 
 
 def bars(seconds: Seconds) -> list[Bar]:
@@ -71,7 +73,7 @@ def bars(seconds: Seconds) -> list[Bar]:
         Bar("at a checkpoint training stands still, of what a plain `torch.save` takes",
             seconds["pause"] / seconds["plain_save"], PAUSE, share=True),
         Bar("from a stop signal to a safe checkpoint: a step and a write",
-            seconds["signal_to_safe"], seconds["step"] + seconds["write"]),
+            seconds["signal_to_safe"], seconds["step_alone"] + seconds["write_alone"]),
         Bar("from the start of a process that goes on to its first step, without loading data",
             seconds["resume_to_first_step"] - seconds["data"], RESUME),
         Bar("from `imggen` on the command line to its first line",
@@ -81,6 +83,7 @@ def bars(seconds: Seconds) -> list[Bar]:
 
 def seconds_text(seconds: float) -> str:
     """To two digits, in milliseconds below a tenth of a second."""
+    seconds = float(f"{seconds:.2g}")
     if seconds < 0.1:
         return f"{float(f'{1000 * seconds:.2g}'):g} ms"
     return f"{seconds:.{max(0, 1 - math.floor(math.log10(seconds)))}f} s"
@@ -103,9 +106,11 @@ class Config:
     """Checkpoints, of which the median counts, each after a plain save."""
 
     def check(self) -> None:
-        """Raises: UserError for sizes that mean nothing."""
-        if self.units < 1 or self.rounds < 1:
-            raise UserError("--method.units and --method.rounds are 1 at least.")
+        """Raises: UserError for sizes that mean nothing, or no machine holds."""
+        if not 1 <= self.units <= LARGEST or self.rounds < 1:
+            raise UserError(
+                f"--method.units is between 1 and {LARGEST}, and --method.rounds 1 at least."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,9 +148,9 @@ class Checkpoints:
             manifest, found = intact(folder, FILE), cast("Found", read_json(folder / FILE))
         else:
             options.method.check()
-            found = self.measured(options)
+            measured = self.measured(options)
             manifest = common_manifest(self, config, load("digits"), seed=0) | begun.facts()
-            found["device"] = manifest["device"]
+            found = {"device": manifest["device"], "measured": measured}
         promised = bars(found["measured"]["seconds"])
         for bar in promised:
             kept = "kept" if bar.found <= bar.at_most else "MISSED"
@@ -155,16 +160,22 @@ class Checkpoints:
             publish_study(self, options, files, manifest)
         return int(any(bar.found > bar.at_most for bar in promised))
 
-    def measured(self, options: Options) -> Found:
-        """On the disk of the run folder, which holds nothing afterwards."""
+    def measured(self, options: Options) -> Measured:
+        """On the disk of the run folder, where the numbers stay.
+
+        Raises: UserError for a folder that can't be written.
+        """
         run = run_folder(self, options)
         try:
             run.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=run) as folder:
-                measured = measure(options.method.units, options.method.rounds, Path(folder))
+            scratch = tempfile.TemporaryDirectory(dir=run)
         except OSError as error:
             raise UserError(f"{run} can't be written ({error.strerror}).") from error
-        return {"device": "", "measured": measured}
+        with scratch as folder:
+            measured = measure(options.method.units, options.method.rounds, Path(folder))
+        write_json(run / FILE, measured)
+        print(f"seconds in {run / FILE}")
+        return measured
 
 
 def picture(found: Found) -> bytes:
