@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -48,10 +49,10 @@ def test_a_small_state_is_saved_stopped_taken_up_and_published(tmp_path, monkeyp
     STUDY.run(Options(method=settings, run_dir=tmp_path / "run", docs_dir=tmp_path / "docs"))
     folder = assets(tmp_path / "docs") / "checkpoints"
     found = json.loads((folder / FILE).read_text())["measured"]
-    assert set(found["seconds"]) == NAMES and all(value > 0 for value in found["seconds"].values())
+    assert set(found["seconds"]) == NAMES and all(map(math.isfinite, found["seconds"].values()))
     assert found["seconds"]["written_within"] > found["seconds"]["pause"]
     assert (folder / FIGURES["safety"][0]).read_bytes().startswith(b"<?xml")
-    assert "saving 2 of 2" in said[0] and "stopping 3 times" in said[0]
+    assert "saving 2 of 2" in said[0] and "stopping 5 of 5" in said[0]
     assert [path.name for path in (tmp_path / "run").iterdir()] == [FILE]
     assert json.loads((tmp_path / "run" / FILE).read_text()) == found
 
@@ -118,9 +119,9 @@ def test_a_process_of_its_own_takes_up_what_another_left(tmp_path):
 
 
 def test_a_promise_is_broken_where_it_takes_longer():
-    kept = dict.fromkeys(NAMES, 1.0) | {"pause": 0.09, "signal_to_safe": 1.9}
+    kept = dict.fromkeys(NAMES, 1.0) | {"pause": 0.09, "beyond_the_write": 0.9}
     assert all(bar.found <= bar.at_most for bar in bars(measure.Seconds(**kept)))
-    worse = {"pause": 0.11, "signal_to_safe": 2.1, "resume_to_first_step": 6.1, "first_line": 1.6}
+    worse = {"pause": 0.11, "beyond_the_write": 1.1, "resume_to_first_step": 6.1, "first_line": 1.6}
     for number, (name, value) in enumerate(worse.items()):
         found = bars(measure.Seconds(**kept | {name: value}))
         assert [bar.found > bar.at_most for bar in found].index(True) == number

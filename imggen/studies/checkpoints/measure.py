@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import torch
 
@@ -26,13 +26,13 @@ from imggen.runs.folder import RunDir
 from imggen.runs.manifest import n_parameters
 from imggen.system import early
 from imggen.system.errors import Interrupted, UserError
-from imggen.training import checkpoint
+from imggen.training import checkpoint, writer
 from imggen.training.config import TrainConfig
 from imggen.training.loop import Trainer
 from imggen.training.writer import Writer
 
 COMMANDS = (("--help",), ("status",), ("evaluate", "digits:test", "digits:train"), ("nonsense",))
-MOMENTS = (1 / 6, 3 / 6, 5 / 6)
+MOMENTS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Of a step: when it gets a stop signal."""
 SIGNAL = signal.SIGUSR1
 STARTS, CALLS = 2, 3
@@ -54,10 +54,12 @@ class Seconds(TypedDict):
     """Median."""
     signal_to_safe: float
     """Median: from a stop signal during a step to the checkpoint on the disk."""
+    write: float
+    """Median: what the writing of that checkpoint takes of it."""
+    beyond_the_write: float
+    """Median: the rest of it."""
     step_alone: float
-    """Median, just before those signals."""
-    write_alone: float
-    """Median: a checkpoint, where nothing else is done, just before those signals."""
+    """Median, before each of those signals."""
     resume_to_first_step: float
     """The better of two: from the start of a process to the end of its first step."""
     data: float
@@ -124,7 +126,7 @@ def plain_save(trainer: Trainer, path: Path) -> float:
 def pauses(trainer: Trainer, rounds: int) -> dict[str, float]:
     """Medians over rounds that alternate between our checkpoint and a plain save."""
     found: dict[str, list[float]] = {}
-    writer = Writer(trainer.run.path)
+    writing = Writer(trainer.run.path)
 
     def add(name: str, seconds: float) -> None:
         found.setdefault(name, []).append(seconds)
@@ -136,40 +138,43 @@ def pauses(trainer: Trainer, rounds: int) -> dict[str, float]:
             print(f"saving {number} of {rounds}", flush=True)
             add("plain_save", plain_save(trainer, trainer.run.path / "plain.pt"))
             add("step", timed(trainer.advance))
-            pause, began = Pauses(writer), time.perf_counter()
+            pause, began = Pauses(writing), time.perf_counter()
             trainer.settle = pause.settle
             pause.save(trainer)
             add("step_while_writing", timed(trainer.advance))
-            while writer.pending is not None and not writer.pending.done():
+            while writing.pending is not None and not writing.pending.done():
                 add("step_while_writing", timed(trainer.advance))
-            writer.wait()
+            writing.wait()
             add("written_within", time.perf_counter() - began)
             add("pause", pause.total)
     finally:
-        writer.close()
+        writing.close()
         trainer.settle = lambda: None
     return {name: statistics.median(values) for name, values in found.items()}
 
 
 def to_safety(trainer: Trainer) -> dict[str, float]:
-    """Medians over signals at different moments of a step, and of a step and a write alone."""
-    state = trainer.state()
-    writes = [timed(lambda: checkpoint.write(trainer.run.path, state)) for _ in MOMENTS]
-    step = statistics.median(timed(trainer.advance) for _ in MOMENTS)
-    found = [stopped(trainer, moment * step) for moment in MOMENTS]
-    return {
-        "signal_to_safe": statistics.median(found),
-        "step_alone": step,
-        "write_alone": statistics.median(writes),
-    }
+    """Medians over signals at different moments of a step."""
+    found: dict[str, list[float]] = {name: [] for name in (
+        "step_alone", "signal_to_safe", "write", "beyond_the_write")}  # fmt: skip
+    for number, moment in enumerate(MOMENTS, start=1):
+        print(f"stopping {number} of {len(MOMENTS)}", flush=True)
+        step = timed(trainer.advance)
+        safe, write = stopped(trainer, moment * step)
+        for name, value in zip(found, (step, safe, write, safe - write), strict=True):
+            found[name].append(value)
+    return {name: statistics.median(values) for name, values in found.items()}
 
 
-def stopped(trainer: Trainer, after: float) -> float:
+def stopped(trainer: Trainer, after: float) -> tuple[float, float]:
     """Seconds to safety from a stop signal that comes so long after the third step has begun.
+
+    Returns: these, and how many of them the writing took.
 
     Raises: Interrupted by somebody else's signal, or where the checkpoint could not be written.
     """
     advance, sent, left = trainer.advance, list[float](), [2, 1, 0]
+    write, writes = writer.write, list[float]()
 
     def stop() -> None:
         sent.append(time.perf_counter())
@@ -180,7 +185,11 @@ def stopped(trainer: Trainer, after: float) -> float:
             timer.start()
         advance()
 
+    def writing(*arguments: Any) -> None:
+        writes.append(timed(lambda: write(*arguments)))
+
     timer = threading.Timer(after, stop)
+    writer.write = writing  # type: ignore[assignment]
     trainer.advance = advancing  # type: ignore[method-assign]
     try:
         trainer.train(lambda method, step: None)
@@ -189,9 +198,10 @@ def stopped(trainer: Trainer, after: float) -> float:
         expected = f"Stopped by {SIGNAL.name} at step {trainer.step} with a checkpoint"
         if not sent or not str(error).startswith(expected):
             raise
-        return seconds
+        return seconds, writes[-1]
     finally:
         timer.cancel()
+        writer.write = write
         trainer.advance = advance  # type: ignore[method-assign]
     raise AssertionError("it was not stopped")
 
@@ -255,7 +265,6 @@ def measure(units: int, rounds: int, folder: Path) -> Measured:
     trainer = make_trainer(units, folder)
     parameters = n_parameters(trainer.method)
     seconds = pauses(trainer, rounds)
-    print(f"stopping {len(MOMENTS)} times", flush=True)
     seconds |= to_safety(trainer)
     del trainer
     print("starting again", flush=True)

@@ -72,8 +72,8 @@ def bars(seconds: Seconds) -> list[Bar]:
     return [
         Bar("at a checkpoint training stands still, of what a plain `torch.save` takes",
             seconds["pause"] / seconds["plain_save"], PAUSE, share=True),
-        Bar("from a stop signal to a safe checkpoint: a step and a write",
-            seconds["signal_to_safe"], seconds["step_alone"] + seconds["write_alone"]),
+        Bar("from a stop signal to a safe checkpoint, beyond the write itself: a step",
+            seconds["beyond_the_write"], seconds["step_alone"]),
         Bar("from the start of a process that goes on to its first step, without loading data",
             seconds["resume_to_first_step"] - seconds["data"], RESUME),
         Bar("from `imggen` on the command line to its first line",
