@@ -73,7 +73,7 @@ def held(method: Method) -> dict[str, Tensor]:
 def write(folder: Path, state: Json, check: Callable[[], None] = lambda: None) -> None:
     """Writes `state` as folder/checkpoint.pt, once it has been read back; older ones move on.
 
-    `check` is called before: what it raises is raised, and the new file is gone.
+    `check` is called just before those do: what it raises is raised, and the new file is gone.
 
     Raises: OSError when the disk is full, the folder is not writable or the disk gives back
     something else; all old files are intact.

@@ -12,8 +12,8 @@ def table(measured: Measured) -> str:
     """A row for each promise: what was found, and what it may be at most."""
     lines = ["| promised | found | at most |", "|---|--:|--:|"]
     for bar in bars(measured["seconds"]):
-        found, at_most = bar.text(bar.found), bar.text(bar.at_most)
-        lines.append(f"| {bar.what} | {found} | {at_most} |".replace(" s |", "\u00a0s |"))
+        cells = (bar.text(value).replace(" ", "\u00a0") for value in (bar.found, bar.at_most))
+        lines.append(f"| {bar.what} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
