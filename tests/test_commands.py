@@ -18,6 +18,7 @@ from imggen.runs.settings import differences
 from imggen.studies.audit.audit import Audit
 from imggen.studies.binary import Binary
 from imggen.studies.chaos.study import Survival
+from imggen.studies.checkpoints.study import Checkpoints
 from imggen.studies.comparison import Comparison
 from imggen.studies.dirac import Dirac
 from imggen.studies.ladder import Ladder
@@ -344,6 +345,7 @@ def test_experiments_keep_to_their_slug():
                 Dirac,
                 Ladder,
                 Binary,
+                Checkpoints,
                 LikesOthers,
                 Process,
                 Readable,

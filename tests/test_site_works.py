@@ -1,4 +1,4 @@
-"""Works on the site in a real browser: the timeline, and what a citation tells."""
+"""Works on the site in a real browser: the timeline, what a citation tells, and the search."""
 
 from __future__ import annotations
 
@@ -80,4 +80,16 @@ def test_a_citation_tells_what_it_cites_on_hover_and_on_focus(address, browser):
     assert told.count() == 0 and link.get_attribute("aria-describedby") is None
     link.press("Enter")
     assert page.evaluate("location.hash") == "#ref-goodfellow2014gan"
+    page.close()
+
+
+@pytest.mark.browser
+def test_search_finds_posts_in_both_languages(whole_address, browser):
+    page = browser.new_page()
+    page.goto(whole_address, wait_until="load")
+    for asked, found in (("autoguidance", "blog/"), ("vraisemblance", "fr/")):
+        page.fill(".md-search__input", asked)
+        links = page.locator(".md-search-result__link")
+        links.first.wait_for()
+        assert any(f"/imggen/{found}" in link.get_attribute("href") for link in links.all()), asked
     page.close()
