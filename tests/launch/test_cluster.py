@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -117,9 +118,10 @@ def test_a_cluster_disturbs_jobs_and_loses_nothing(jobs):
         ("kind", "Stopped by SIGUSR1 at step"),
         ("requeued", "Stopped by SIGTERM at step"),
         ("lost", "resuming at step"),
-        ("both", "Stopped by "),  # SIGTERM, or another process, which was told a step before
+        # Of two processes the other one may have heard of it first.
+        ("both", "Stopped by (SIGTERM|another process) at step"),
     ):
-        assert sign in jobs.log(name), (name, jobs.log(name))
+        assert re.search(sign, jobs.log(name)), (name, jobs.log(name))
         assert "resuming at step" in jobs.log(name) and jobs.restarts(name) > 0, name
         same = jobs.weights("both-undisturbed") if name == "both" else undisturbed
         assert jobs.weights(name) == same, (name, jobs.log(name))

@@ -96,7 +96,7 @@ def step():
     kept = [torch.ones(10_000_000) for _ in range(3)]
 step(); step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(4):
+for _ in range(10):
     step()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
@@ -108,5 +108,5 @@ def test_freed_memory_is_kept_for_the_next_step():
         command = [sys.executable, "-c", PAGE_FAULTS, argument]
         return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
-    # Each of four steps touches 120 MB, which are 29,297 pages of 4 kB.
-    assert faults("keep") < 60_000 < 100_000 < faults("default")
+    # Each step touches 120 MB, which are 29,297 pages of 4 kB.
+    assert faults("keep") < 60_000 < 250_000 < faults("default")

@@ -162,18 +162,14 @@ def stopped(folder: Path) -> None:
 
 
 def in_step(folder: Path) -> None:
-    """Every paper and stand-in, stopped and taken up: hashes of what each ends with.
-
-    The stand-ins, which are of every kind, are also trained whole.
-    """
+    """Every paper and stand-in, trained whole and in two parts: hashes of what each ends with."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "methods"))
-    from cases import CASES, STAND_INS, keep_no_frame
+    from cases import CASES, keep_no_frame
     from cases import trainer as of_case
 
     ends: dict[str, dict[str, str]] = {}
     for name, case in CASES.items():
-        plans = {"parts": (5, 8)} | ({"whole": (8,)} if name in STAND_INS else {})
-        for kind, stops in plans.items():
+        for kind, stops in (("whole", (8,)), ("parts", (5, 8))):
             for steps in stops:
                 t = of_case(folder / name / kind, case, steps=steps)
                 t.train(keep_no_frame)

@@ -34,14 +34,12 @@ def two(tmp_path_factory) -> Path:
 
 
 def all_methods_stay_in_step_and_resume(two: Path) -> None:
-    """Both processes end with the same weights; so do trainings that were not stopped."""
+    """Both processes end with the same weights, whether stopped on the way or not."""
     first, second = (
         json.loads((two / "in-step" / f"ends-{rank}.json").read_text()) for rank in (0, 1)
     )
     assert first == second and len(first) > 25
-    whole = {name: ends for name, ends in first.items() if "whole" in ends}
-    assert len(whole) >= 4
-    for name, ends in whole.items():
+    for name, ends in first.items():
         assert ends["whole"] == ends["parts"], name
 
 
